@@ -67,10 +67,26 @@ pub(crate) const MAX_EVENTS_BYTES: usize = 4 << 20;
 pub(crate) const MAX_COMPARED_PATIENTS: usize = 1_000;
 /// Maximum patients whose rows one statement reads, before they are opened individually.
 pub(crate) const PATIENTS_PER_STATEMENT: usize = 16;
+/// Maximum patients that the event of a search names which discloses only their number: as many as a page shows. That an
+/// individual is among more than these is not disclosed by their number.
+pub(crate) const MAX_NAMED_PATIENTS: usize = 200;
 /// Maximum resources that one search opens because their search summaries do not decide.
 pub(crate) const MAX_COMPARED_RESOURCES: usize = 1_000;
 /// Maximum resources that a search includes beside its matches.
 pub(crate) const MAX_INCLUDED_RESOURCES: usize = 200;
+/// Maximum candidates that all searches of one request compare, those of a Bundle's conditions included: a transaction whose
+/// hundred conditions each search ten thousand practitioners. One search compares at most as many as fit into the memory of
+/// a caller, about a hundred thousand.
+pub(crate) const MAX_REQUEST_CANDIDATES: usize = 1_000_000;
+/// Maximum bodies that all searches and reads of one request open: one for each entry of the largest batch.
+pub(crate) const MAX_REQUEST_BODIES: usize = 20_000;
+/// Maximum length of the bodies that all searches and reads of one request open, in bytes: eight times the largest response,
+/// because a search opens some bodies that it does not show.
+pub(crate) const MAX_REQUEST_BODY_BYTES: usize = 8 * MAX_RESPONSE_BYTES;
+/// Candidates that a request is charged for a lookup in a blind index: it is a statement of its own.
+pub(crate) const CANDIDATES_PER_LOOKUP: usize = 10;
+/// Patients of a roster for which a request is charged one candidate: they are compared in memory, without opening any.
+pub(crate) const ROSTER_PATIENTS_PER_CANDIDATE: usize = 256;
 /// Maximum heads that one statement of a search reads; each takes half a kilobyte.
 pub(crate) const HEADS_PER_STATEMENT: u32 = 1_000;
 /// Maximum resources whose bodies one statement of a search reads.
@@ -105,6 +121,24 @@ pub(crate) const MAX_ROSTER_BUILDS: usize = 2;
 /// patients that are read again.
 pub(crate) const ROSTER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Maximum bulk exports that one person has at once; each keeps its files for a day.
+pub(crate) const MAX_PERSON_EXPORTS: u64 = 10;
+/// Maximum resources of a file of an export: as many as a transaction has, which one audit event names.
+pub(crate) const MAX_EXPORT_FILE_RESOURCES: usize = 1_000;
+/// Length from which a file of an export has no room for another resource, in bytes: with the longest resource, a response
+/// with it stays below [`MAX_RESPONSE_BYTES`].
+pub(crate) const MAX_EXPORT_FILE_BYTES: usize = 4 << 20;
+/// Maximum part of a file of an export that is sealed by itself, in bytes.
+pub(crate) const EXPORT_PART_BYTES: usize = 1 << 20;
+/// Maximum files of an export: its progress takes a megabyte then, for twenty million resources.
+pub(crate) const MAX_EXPORT_FILES: usize = 20_000;
+/// Maximum ids of resources that one statement of an export reads.
+pub(crate) const EXPORT_IDS_PER_STATEMENT: u32 = 1_000;
+/// Time after which a request for the status of an export begins no other file: the client is not kept waiting.
+pub(crate) const EXPORT_STEP_TIME: Duration = Duration::from_millis(500);
+/// `Retry-After` of an export that is not complete, in seconds: each request for its status continues it.
+pub(crate) const EXPORT_RETRY_AFTER_SECONDS: u32 = 1;
+
 /// Maximum refusals of one caller that are recorded individually, per minute: more than a person
 /// causes by mistake.
 pub(crate) const MAX_CALLER_REFUSALS_PER_MINUTE: u32 = 20;
@@ -112,3 +146,17 @@ pub(crate) const MAX_CALLER_REFUSALS_PER_MINUTE: u32 = 20;
 pub(crate) const MAX_COMMIT_EVENTS: usize = 256;
 /// Maximum audit events that wait for a commit; further callers wait until there is room.
 pub(crate) const MAX_WAITING_EVENTS: usize = 4_096;
+
+/// Maximum care teams of a person that are read: more patients than a clinician has, at 16 bytes each for each session in use.
+/// Of more, those with the lowest patient ids count.
+pub(crate) const MAX_CARE_TEAMS: usize = 10_000;
+/// Maximum members of a care team.
+pub(crate) const MAX_CARE_TEAM_MEMBERS: usize = 200;
+/// Maximum emergency accesses of a person in force at once. A mass-casualty incident is answered by the organization's policy.
+pub(crate) const MAX_EMERGENCIES: usize = 20;
+/// The time for which an emergency access opens a chart.
+pub(crate) const EMERGENCY_DURATION: time::Duration = time::Duration::hours(1);
+/// Maximum length of the reason for an emergency access, and of the finding of its review, in characters.
+pub(crate) const MAX_REASON_CHARS: usize = 500;
+/// Emergency accesses that the page of reviews shows.
+pub(crate) const MAX_SHOWN_EMERGENCIES: usize = 200;

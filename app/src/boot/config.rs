@@ -3,6 +3,7 @@
 //! One section per file; each field names its variable. No setting disables encryption, peer checks
 //! or auditing.
 
+mod exports;
 mod key_service;
 mod server;
 mod sessions;
@@ -12,6 +13,7 @@ use settings::Reported;
 use settings::section;
 
 use crate::services::callers::SessionLimits;
+use crate::services::exports::ExportSettings;
 use crate::services::keys::KeyServiceSettings;
 
 pub(crate) use server::ServerConfig;
@@ -27,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) keys: KeyServiceSettings,
     /// The limits of sessions.
     pub(crate) sessions: SessionLimits,
+    /// Bulk exports; none without a folder for their files.
+    pub(crate) exports: Option<ExportSettings>,
     /// `LOG`: the log level.
     pub(crate) log: telemetry::LevelFilter,
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`: the collector to which spans are exported, if any.
@@ -34,7 +38,7 @@ pub(crate) struct Config {
 }
 
 /// The prefixes of this program's variables; other variables are ignored.
-pub(crate) const PREFIXES: [&str; 5] = ["APP_", "DATABASE_", "KEY_", "KMS_", "SESSION_"];
+pub(crate) const PREFIXES: [&str; 6] = ["APP_", "DATABASE_", "EXPORT_", "KEY_", "KMS_", "SESSION_"];
 
 impl Config {
     /// Reads the configuration.
@@ -48,6 +52,7 @@ impl Config {
             database: db::Settings::read(reader, "app"),
             keys: key_service::read(reader),
             sessions: sessions::read(reader),
+            exports: exports::read(reader),
             log: reader.or(
                 "LOG",
                 "off, error, warn, info, debug or trace",

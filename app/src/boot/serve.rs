@@ -48,6 +48,9 @@ pub(crate) async fn serve(app: AppState, config: &ServerConfig) -> anyhow::Resul
     spawn_forever("scrubber", move || scrubber.clone().run());
     let sign_in = app.sign_in.clone();
     spawn_forever("sign-in", move || sign_in.clone().maintain());
+    if let Some(exports) = app.exports.clone() {
+        spawn_forever("exports", move || exports.clone().sweep());
+    }
     let limits = Limits {
         drain_timeout: config.drain,
         ..Limits::internal()

@@ -9,17 +9,26 @@ use axum::extract::FromRequestParts;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::middleware::Next;
+use axum::response::IntoResponse as _;
 use axum::response::Response;
 use http::HeaderMap;
+use http::Method;
 use http::header;
 use http::request::Parts;
 use phi::SecretToken;
+use time::OffsetDateTime;
 
 use crate::http::csrf::accepts_cookie;
+use crate::http::kept_form;
+use crate::http::kept_form::Keepable;
+use crate::http::logoff::Logoff;
+use crate::http::logoff::session_use;
 use crate::http::problem::Problem;
+use crate::http::return_path::ReturnPath;
 use crate::http::state::AppState;
 use crate::http::unread::discard;
 use crate::limits::MAX_FORM_BYTES;
+use crate::services::callers::SessionUse;
 
 /// The name of the session cookie. For the prefix, browsers require `Secure`, `Path=/` and no `Domain`.
 pub(crate) const SESSION_COOKIE: &str = "__Host-session";
@@ -32,18 +41,36 @@ pub(crate) const SESSION_COOKIE: &str = "__Host-session";
 pub(crate) async fn authenticate(
     State(app): State<AppState>,
     mut request: Request,
-    next: Next,
+    next_handler: Next,
 ) -> Result<Response, Problem> {
     let presented = presented_token(&app, &request);
     match identify(&app, presented).await {
-        Ok(caller) => {
+        Ok((caller, ends_at)) => {
+            let is_session = caller.credential().kind == CredentialKind::Session;
+            let logoff = Logoff::new(ends_at, app.clock.now(), app.callers.limits().idle);
+            let next = ReturnPath::of_request(&request);
             request.extensions_mut().insert(caller);
-            Ok(next.run(request).await)
+            request.extensions_mut().insert(logoff);
+            let mut response = next_handler.run(request).await;
+            if is_session {
+                logoff.apply(&mut response, next.as_ref());
+            }
+            Ok(response)
         }
         Err(problem) => {
+            let kept = match session_cookie(request.headers()) {
+                Some(token) if problem == Problem::SignInRequired => {
+                    kept_form::keep(&app, &token, &mut request).await?
+                }
+                _ => None,
+            };
             // At most as much as the web tier sends before it waits for a response.
             discard(request.body_mut(), MAX_FORM_BYTES).await;
-            Err(problem)
+            let mut response = problem.into_response();
+            if let Some(kept) = kept {
+                response.extensions_mut().insert(kept);
+            }
+            Ok(response)
         }
     }
 }
@@ -53,6 +80,9 @@ struct PresentedToken {
     token: SecretToken,
     kind: CredentialKind,
     origin: RequestOrigin,
+    session_use: SessionUse,
+    /// Whether the request has a form that is kept if the session has ended.
+    is_keepable: bool,
 }
 
 /// The token that a request presents, from `Authorization` or the cookie.
@@ -77,23 +107,33 @@ fn presented_token(app: &AppState, request: &Request) -> Result<PresentedToken, 
         token: token.ok_or(Problem::SignInRequired)?,
         kind,
         origin,
+        session_use: session_use(headers),
+        is_keepable: request.extensions().get::<Keepable>().is_some()
+            && *request.method() == Method::POST,
     })
 }
 
-/// The caller that a token authenticates.
+/// The caller that a token authenticates, and the end of its session.
 async fn identify(
     app: &AppState,
     presented: Result<PresentedToken, Problem>,
-) -> Result<CurrentCaller, Problem> {
+) -> Result<(CurrentCaller, OffsetDateTime), Problem> {
     let PresentedToken {
         token,
         kind,
         origin,
+        session_use,
+        is_keepable,
     } = presented?;
-    let caller = app.callers.authenticate(&token, kind, origin).await?;
-    Ok(CurrentCaller(Arc::new(
-        caller.ok_or(Problem::SignInRequired)?,
-    )))
+    let is_unsent = session_use == SessionUse::NotCounted && is_keepable;
+    if is_unsent {
+        // The script of pages has sent the form so that it is kept: a person has not.
+        return Err(Problem::SignInRequired);
+    }
+    let authenticated = app.callers.authenticate(&token, kind, origin, session_use);
+    let authenticated = authenticated.await?.ok_or(Problem::SignInRequired)?;
+    let caller = CurrentCaller(Arc::new(authenticated.caller));
+    Ok((caller, authenticated.ends_at))
 }
 
 /// Extractor of the caller, for handlers of routes with [`authenticate`].

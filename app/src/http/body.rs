@@ -82,6 +82,25 @@ impl RequestBody {
         &self.bytes
     }
 
+    /// Reserves the memory of the parsed document, and parses the body, which is kept to be parsed again.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::parse`].
+    pub(crate) fn parse_kept<T, E: From<Problem>>(
+        &self,
+        memory: &Budget,
+        share: CallerId,
+        parser: impl FnOnce(&[u8]) -> Result<T, E>,
+    ) -> Result<(T, Reservation), E> {
+        let cost = parsed_bytes(&self.bytes);
+        if !memory.admits(cost.saturating_add(self.bytes.len())) {
+            return Err(Problem::TooLarge.into());
+        }
+        let reserved = memory.reserve(share, cost).map_err(Problem::from)?;
+        Ok((parser(&self.bytes)?, reserved))
+    }
+
     /// Reserves the memory of the parsed document, parses the body, and releases the memory of its bytes.
     ///
     /// # Errors

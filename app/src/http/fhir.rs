@@ -9,13 +9,16 @@ use fhir::OperationOutcome;
 use http::HeaderValue;
 use http::StatusCode;
 use http::header;
+use zeroize::Zeroizing;
 
 use crate::http::body::ResponseBody;
 use crate::http::problem::Problem;
+use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
 
 mod batch;
 pub(crate) mod bundle;
+mod bundle_execution;
 pub(crate) mod compartment;
 mod conditions;
 pub(crate) mod create;
@@ -24,6 +27,7 @@ pub(crate) mod delete;
 mod entry_read;
 mod entry_write;
 pub(crate) mod everything;
+pub(crate) mod export;
 pub(crate) mod history;
 pub(crate) mod metadata;
 mod parameters;
@@ -80,6 +84,11 @@ impl IntoResponse for FhirError {
 /// 200 with a disclosed body, whose buffer is zeroized after it is sent.
 fn json_response(body: Disclosed<ResponseBody>) -> Response {
     fhir_response(StatusCode::OK, body.into_inner())
+}
+
+/// 200 with a disclosed Bundle, and its memory until it is sent.
+fn bundle_response(bundle: Disclosed<(Zeroizing<Vec<u8>>, Reservation)>) -> Response {
+    json_response(bundle.map(|(bundle, reserved)| ResponseBody::reserved(bundle, reserved)))
 }
 
 /// The response with an `OperationOutcome` and its status.

@@ -9,7 +9,9 @@ mod shared;
 use utoipa::Modify;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::Parameter;
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::security::ApiKey;
 use utoipa::openapi::security::ApiKeyValue;
@@ -23,6 +25,7 @@ pub(crate) use closed::Tag;
 pub(crate) use closed::close;
 pub(crate) use components::FhirResource;
 pub(crate) use components::Id;
+pub(crate) use components::MemberIds;
 pub(crate) use components::OutcomeResponse;
 pub(crate) use components::Page;
 pub(crate) use components::ProblemDetails;
@@ -88,4 +91,13 @@ pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Opera
     ]
     .into_iter()
     .flatten()
+}
+
+/// The parameters of an operation.
+pub(crate) fn parameters(operation: &mut Operation) -> impl Iterator<Item = &mut Parameter> {
+    let parameters = operation.parameters.iter_mut().flatten();
+    parameters.filter_map(|parameter| match parameter {
+        RefOr::T(parameter) => Some(parameter),
+        RefOr::Ref(_) => None,
+    })
 }

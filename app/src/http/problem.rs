@@ -29,6 +29,14 @@ pub(crate) enum Problem {
     SignInRequired,
     /// The policy does not permit the request, or it is cross-site.
     Forbidden,
+    /// The request requires a second factor, and the caller was authenticated without one.
+    SecondFactorRequired,
+    /// The request requires a second factor that was shown within the last minutes.
+    StepUpRequired,
+    /// The request concerns a chart whose care team does not include the caller.
+    OutsideCareTeam,
+    /// The scopes of the caller's token do not cover the request.
+    InsufficientScope,
     /// The caller's organization has no such record, or there is no such route.
     NotFound,
     /// The resource was deleted.
@@ -43,6 +51,8 @@ pub(crate) enum Problem {
     TooLarge,
     /// The response would be too long.
     ResponseTooLarge,
+    /// Earlier entries of the Bundle used up the budget of the request.
+    TooCostly,
     /// Too many sign-in attempts; the seconds after which to retry.
     TooManyAttempts(u32),
     /// The list of patients is being prepared; its progress in percent.
@@ -69,14 +79,18 @@ impl Problem {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::SignInRequired => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden
+            | Self::SecondFactorRequired
+            | Self::StepUpRequired
+            | Self::OutsideCareTeam
+            | Self::InsufficientScope => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Gone => StatusCode::GONE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge | Self::ResponseTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooCostly | Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Preparing(_) | Self::RosterFull | Self::Unavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -89,6 +103,22 @@ impl Problem {
         let detail = match self {
             Self::SignInRequired => "Sign in, or send a bearer token that has not expired.",
             Self::Forbidden => "Your role does not allow this. The attempt was recorded.",
+            Self::SecondFactorRequired => {
+                "Your account needs a second factor for this: set up an authenticator app at /second-factor, \
+                 then sign in with a code of it."
+            }
+            Self::StepUpRequired => {
+                "Show your second factor again: at /step-up, or by a new token. It counts for ten minutes."
+            }
+            Self::OutsideCareTeam => {
+                "You are not in this patient's care team. A member or the front desk can add you; in an \
+                 emergency, a clinician opens the chart with POST /api/v1/patients/{id}/emergency-access. \
+                 The attempt was recorded."
+            }
+            Self::InsufficientScope => {
+                "The scopes of your token do not cover this: request a token with the scopes that you need. The attempt was \
+                 recorded."
+            }
             Self::NotFound => "There is nothing here for your organization.",
             Self::Gone => "This was deleted. Former versions are in its history.",
             Self::MethodNotAllowed => "This address does not take that method.",
@@ -96,6 +126,10 @@ impl Problem {
             Self::TooLarge => "The request is too long: send it in parts.",
             Self::ResponseTooLarge => {
                 "The response would be too long: request fewer resources at once."
+            }
+            Self::TooCostly => {
+                "Earlier entries of the Bundle used up what one request may search and read: send the \
+                 remaining entries in another Bundle."
             }
             Self::TooManyAttempts(_) => "Too many attempts: wait, then try again.",
             Self::RosterFull => {
@@ -120,6 +154,10 @@ impl Problem {
             Self::Preparing(_) => Some(PREPARING_RETRY_SECONDS),
             Self::SignInRequired
             | Self::Forbidden
+            | Self::SecondFactorRequired
+            | Self::StepUpRequired
+            | Self::OutsideCareTeam
+            | Self::InsufficientScope
             | Self::NotFound
             | Self::Gone
             | Self::MethodNotAllowed
@@ -127,6 +165,7 @@ impl Problem {
             | Self::UnsupportedMediaType(_)
             | Self::TooLarge
             | Self::ResponseTooLarge
+            | Self::TooCostly
             | Self::RosterFull
             | Self::Internal => None,
         }
@@ -137,7 +176,12 @@ impl Problem {
 pub(crate) fn outcome(problem: Problem, request: Uuid) -> OperationOutcome {
     let (status, code) = match problem {
         Problem::SignInRequired => (Status::Unauthorized, IssueCode::Login),
-        Problem::Forbidden => (Status::Forbidden, IssueCode::Forbidden),
+        Problem::Forbidden | Problem::OutsideCareTeam | Problem::InsufficientScope => {
+            (Status::Forbidden, IssueCode::Forbidden)
+        }
+        Problem::SecondFactorRequired | Problem::StepUpRequired => {
+            (Status::Forbidden, IssueCode::Login)
+        }
         Problem::NotFound => (Status::NotFound, IssueCode::NotFound),
         Problem::Gone => (Status::Gone, IssueCode::Deleted),
         Problem::MethodNotAllowed => (Status::MethodNotAllowed, IssueCode::NotSupported),
@@ -145,6 +189,7 @@ pub(crate) fn outcome(problem: Problem, request: Uuid) -> OperationOutcome {
         Problem::BadRequest(_) => (Status::BadRequest, IssueCode::Structure),
         Problem::TooLarge => (Status::ContentTooLarge, IssueCode::TooLong),
         Problem::ResponseTooLarge => (Status::ContentTooLarge, IssueCode::TooCostly),
+        Problem::TooCostly => (Status::TooManyRequests, IssueCode::TooCostly),
         Problem::TooManyAttempts(_) => (Status::TooManyRequests, IssueCode::Transient),
         Problem::RosterFull => (Status::ServiceUnavailable, IssueCode::TooCostly),
         Problem::Preparing(_) | Problem::Unavailable(_) => {
@@ -169,10 +214,15 @@ impl<E: Into<ServiceError>> From<E> for Problem {
         match error.into() {
             ServiceError::SignInRequired => Self::SignInRequired,
             ServiceError::Forbidden => Self::Forbidden,
+            ServiceError::SecondFactorRequired => Self::SecondFactorRequired,
+            ServiceError::StepUpRequired => Self::StepUpRequired,
+            ServiceError::OutsideCareTeam => Self::OutsideCareTeam,
+            ServiceError::InsufficientScope => Self::InsufficientScope,
             ServiceError::NotFound => Self::NotFound,
             ServiceError::Gone => Self::Gone,
             ServiceError::Unsupported(why) => Self::BadRequest(why),
             ServiceError::ResponseTooLarge => Self::ResponseTooLarge,
+            ServiceError::TooCostly => Self::TooCostly,
             ServiceError::TooManyAttempts(seconds) => Self::TooManyAttempts(seconds),
             ServiceError::Preparing { percent } => Self::Preparing(percent),
             ServiceError::RosterFull => Self::RosterFull,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::Request;
+use axum::extract::State;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Redirect;
@@ -20,11 +21,14 @@ use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::http::fhir::outcome_response;
+use crate::http::kept_form::SealedForm;
 use crate::http::negotiation::accepts_html;
 use crate::http::openapi::ProblemDetails;
 use crate::http::pages;
 use crate::http::problem::Problem;
 use crate::http::problem::outcome;
+use crate::http::return_path::ReturnPath;
+use crate::http::return_path::ReturnPaths;
 use access::RequestOrigin;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -43,7 +47,11 @@ enum ErrorFormat {
 
 /// Middleware that adds the [`RequestOrigin`], runs the request in its span and within the client's
 /// deadline, and renders problems. The headers read here are trusted: mutual TLS admits the web tier only.
-pub(crate) async fn request_context(mut request: Request, next: Next) -> Response {
+pub(crate) async fn request_context(
+    State(pages): State<ReturnPaths>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let headers = request.headers();
     let id = RequestId::from_headers(headers).unwrap_or_else(RequestId::random);
     let source = headers
@@ -51,14 +59,20 @@ pub(crate) async fn request_context(mut request: Request, next: Next) -> Respons
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<IpAddr>().ok());
     let deadline = client_deadline(headers);
-    let format = error_format(request.uri().path(), headers);
-    let is_get = request.method() == Method::GET;
+    let path = request.uri().path();
+    let refused = RefusedRequest {
+        format: error_format(path, headers),
+        is_get: request.method() == Method::GET,
+        next: pages.parse(path),
+        id,
+    };
     let span = tracing::info_span!("request", request_id = %id);
     telemetry::trace::set_parent(headers, &span);
     request.extensions_mut().insert(RequestOrigin {
         request: id.uuid(),
         source,
     });
+    request.extensions_mut().insert(pages);
     let handled = async {
         match deadline {
             Some(deadline) => timeout(deadline, next.run(request))
@@ -69,7 +83,7 @@ pub(crate) async fn request_context(mut request: Request, next: Next) -> Respons
     };
     let response = handled.instrument(span).await;
     match problem_of(&response) {
-        Some(problem) => render(problem, format, is_get, id, response.headers()),
+        Some(problem) => render(problem, &refused, &response),
         None => response,
     }
 }
@@ -84,7 +98,11 @@ fn client_deadline(headers: &HeaderMap) -> Option<Duration> {
 fn error_format(path: &str, headers: &HeaderMap) -> ErrorFormat {
     if path == "/fhir" || path.starts_with("/fhir/") {
         ErrorFormat::Outcome
-    } else if !path.starts_with("/api/") && accepts_html(headers) {
+    } else if !["/api/", "/oauth/", "/.well-known/"]
+        .iter()
+        .any(|prefix| path.starts_with(prefix))
+        && accepts_html(headers)
+    {
         ErrorFormat::Page
     } else {
         ErrorFormat::ProblemJson
@@ -115,20 +133,44 @@ fn problem_of(response: &Response) -> Option<Problem> {
     }
 }
 
-/// The response to a problem; `original` are the headers of the response that it replaces.
-fn render(
-    problem: Problem,
+/// What the response to a problem depends on beside the problem.
+struct RefusedRequest {
     format: ErrorFormat,
     is_get: bool,
+    /// The page that was requested, to which the person returns after signing in.
+    next: Option<ReturnPath>,
     id: RequestId,
-    original: &HeaderMap,
-) -> Response {
+}
+
+/// The response to a problem; `original` is the response that it replaces.
+fn render(problem: Problem, refused: &RefusedRequest, original: &Response) -> Response {
+    let RefusedRequest {
+        format,
+        is_get,
+        next,
+        id,
+    } = refused;
+    let (format, id) = (*format, *id);
+    // Only for GET: a redirected form would lose its fields without a message.
+    let sign_in = if !is_get {
+        None
+    } else if problem == Problem::SignInRequired {
+        Some("/sign-in")
+    } else if problem == Problem::SecondFactorRequired {
+        Some("/second-factor")
+    } else if problem == Problem::StepUpRequired {
+        Some("/step-up")
+    } else {
+        None
+    };
     let mut response = match format {
-        // Only for GET: a redirected form would lose its fields without a message.
-        ErrorFormat::Page if is_get && problem == Problem::SignInRequired => {
-            Redirect::to("/sign-in").into_response()
-        }
-        ErrorFormat::Page => pages::problem(problem.status(), id).into_response(),
+        ErrorFormat::Page => match (original.extensions().get::<SealedForm>(), sign_in) {
+            (Some(kept), _) => pages::sign_in_keeping(kept.clone()).into_response(),
+            (None, Some(path)) => {
+                Redirect::to(&ReturnPath::appended_to(path, next.as_ref())).into_response()
+            }
+            (None, None) => pages::problem(problem, id).into_response(),
+        },
         ErrorFormat::Outcome => outcome_response(&outcome(problem, id.uuid())),
         ErrorFormat::ProblemJson => problem_json(problem, id),
     };
@@ -140,8 +182,12 @@ fn render(
     if problem == Problem::SignInRequired && format != ErrorFormat::Page {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
+    if problem == Problem::InsufficientScope {
+        let challenge = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
     // RFC 9110, 15.5.6, requires it for 405; axum has set it.
-    if let Some(allow) = original.get(header::ALLOW) {
+    if let Some(allow) = original.headers().get(header::ALLOW) {
         headers.insert(header::ALLOW, allow.clone());
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -169,7 +215,7 @@ mod tests {
     use std::sync::Arc;
 
     use axum::Router;
-    use axum::middleware::from_fn;
+    use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use tokio::io::AsyncReadExt as _;
     use tokio::io::AsyncWriteExt as _;
@@ -191,7 +237,7 @@ mod tests {
         };
         let router = Router::new()
             .route("/", get(endless))
-            .layer(from_fn(request_context));
+            .layer(from_fn_with_state(ReturnPaths::default(), request_context));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap())
             .await

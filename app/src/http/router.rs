@@ -5,9 +5,9 @@
 //! Authorization is not the router's: handlers obtain permits from `access`, which the services that
 //! disclose or write records require.
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
 use axum::routing::get;
@@ -27,6 +27,7 @@ use crate::http::fhir::compartment;
 use crate::http::fhir::create;
 use crate::http::fhir::delete;
 use crate::http::fhir::everything;
+use crate::http::fhir::export;
 use crate::http::fhir::history;
 use crate::http::fhir::metadata;
 use crate::http::fhir::patch;
@@ -35,10 +36,14 @@ use crate::http::fhir::search;
 use crate::http::fhir::update;
 use crate::http::fhir::validate;
 use crate::http::health;
+use crate::http::kept_form::Keepable;
+use crate::http::oauth;
 use crate::http::openapi;
 use crate::http::pages;
 use crate::http::problem::Problem;
 use crate::http::request_context::request_context;
+use crate::http::return_path::NEXT;
+use crate::http::return_path::ReturnPaths;
 use crate::http::state::AppState;
 use crate::limits::MAX_FORM_BYTES;
 
@@ -46,6 +51,8 @@ use crate::limits::MAX_FORM_BYTES;
 struct Route {
     path: String,
     open: bool,
+    /// Whether the route's form is kept if its session has ended.
+    is_kept: bool,
     methods: MethodRouter<AppState>,
     description: Option<Description>,
 }
@@ -71,6 +78,7 @@ fn probe(path: &str, methods: MethodRouter<AppState>) -> Route {
     Route {
         path: path.to_owned(),
         open: true,
+        is_kept: false,
         methods,
         description: None,
     }
@@ -86,6 +94,7 @@ fn described(handlers: UtoipaMethodRouter<AppState>, open: bool) -> Route {
     Route {
         path,
         open,
+        is_kept: false,
         methods,
         description: Some(Description { paths, schemas }),
     }
@@ -104,6 +113,14 @@ impl Route {
         self.extend_bodies("x-class", &"sign-in".into())
     }
 
+    /// The route whose form is kept if its session has ended. Its fields are not secrets.
+    fn kept(self) -> Self {
+        Self {
+            is_kept: true,
+            ..self
+        }
+    }
+
     /// Adds an extension to the description of each request body.
     fn extend_bodies(mut self, name: &str, value: &serde_json::Value) -> Self {
         let paths = self.description.iter_mut().map(|it| &mut it.paths.paths);
@@ -118,24 +135,70 @@ impl Route {
 }
 
 fn routes() -> Vec<Route> {
-    vec![
+    let probes = vec![
         probe("/healthz", get(health::alive)),
         probe("/readyz", get(health::ready)),
-        // Pages.
+    ];
+    let groups = [
+        probes,
+        page_routes(),
+        fhir_routes(),
+        workflow_routes(),
+        oauth_routes(),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// The pages.
+fn page_routes() -> Vec<Route> {
+    vec![
         signed_in(routes!(pages::home::redirect)),
         open(routes!(pages::sign_in::show, pages::sign_in::submit)).sign_in(),
         signed_in(routes!(pages::sign_out::submit)),
+        open(routes!(pages::signed_out::show)),
+        signed_in(routes!(pages::session::stay)),
+        signed_in(routes!(
+            pages::second_factor::show,
+            pages::second_factor::begin
+        )),
+        signed_in(routes!(pages::second_factor::confirm)),
+        open(routes!(pages::set_up::show, pages::set_up::submit)).sign_in(),
+        signed_in(routes!(pages::security::show)),
+        signed_in(routes!(pages::security::change_password)).sign_in(),
+        signed_in(routes!(pages::security::end)),
         signed_in(routes!(pages::patients::show)),
-        signed_in(routes!(pages::search::submit)),
+        signed_in(routes!(pages::search::submit)).kept(),
         signed_in(routes!(pages::chart::show)),
-        signed_in(routes!(pages::people::show)),
+        signed_in(routes!(pages::people::show, pages::administration::invite)).kept(),
+        signed_in(routes!(pages::clients::show, pages::clients::register)),
+        signed_in(routes!(pages::clients::change)),
+        signed_in(routes!(pages::clients::replace_keys)),
+        signed_in(routes!(pages::clients::remove)),
+        signed_in(routes!(pages::administration::change)),
+        signed_in(routes!(pages::administration::reset)),
+        signed_in(routes!(pages::organization::change)),
+        signed_in(routes!(pages::step_up::show, pages::step_up::submit)),
+        signed_in(routes!(pages::care_team::show, pages::care_team::add)),
+        signed_in(routes!(pages::care_team::remove)),
+        signed_in(routes!(
+            pages::emergency_access::show,
+            pages::emergency_access::begin
+        )),
+        signed_in(routes!(pages::reviews::show)),
+        signed_in(routes!(pages::reviews::submit)),
         signed_in(routes!(pages::audit::show)),
         open(routes!(pages::assets::get)),
         open(routes!(pages::developers::show)),
-        // The FHIR API.
+    ]
+}
+
+/// The FHIR API.
+fn fhir_routes() -> Vec<Route> {
+    vec![
         signed_in(routes!(bundle::bundle)).bulk(),
         signed_in(routes!(bundle::bundle_with_slash)).bulk(),
         open(routes!(metadata::metadata)),
+        open(routes!(oauth::discovery::smart_configuration)),
         signed_in(routes!(search::by_url, create::create)).bulk(),
         signed_in(routes!(search::by_form)),
         signed_in(routes!(history::of_type)),
@@ -149,18 +212,72 @@ fn routes() -> Vec<Route> {
         signed_in(routes!(history::of_resource)),
         signed_in(routes!(read::read_version)),
         signed_in(routes!(everything::everything)),
+        signed_in(routes!(
+            export::organization::by_url,
+            export::organization::by_body
+        )),
+        signed_in(routes!(export::patients::by_url, export::patients::by_body)),
+        signed_in(routes!(export::group::by_url, export::group::by_body)),
+        signed_in(routes!(export::status::status, export::remove::remove)),
+        signed_in(routes!(export::file::file)),
         signed_in(routes!(compartment::by_url)),
         signed_in(routes!(validate::any_type)).bulk(),
         signed_in(routes!(validate::of_type)).bulk(),
         signed_in(routes!(validate::of_resource)).bulk(),
-        // The workflow API.
+    ]
+}
+
+/// The authorization server of machine clients.
+fn oauth_routes() -> Vec<Route> {
+    vec![
+        open(routes!(oauth::token::token)),
+        open(routes!(oauth::discovery::metadata)),
+    ]
+}
+
+/// The workflow API.
+fn workflow_routes() -> Vec<Route> {
+    vec![
         open(routes!(api::tokens::issue)).sign_in(),
         signed_in(routes!(api::tokens::end)),
         signed_in(routes!(api::session::show)),
-        signed_in(routes!(api::people::list)),
+        signed_in(routes!(api::account::authenticators::begin)),
+        signed_in(routes!(api::account::confirmation::confirm)),
+        signed_in(routes!(api::account::recovery_codes::renew)),
+        signed_in(routes!(api::account::password::change)).sign_in(),
+        signed_in(routes!(api::account::sessions::list)),
+        signed_in(routes!(api::account::sessions::end)),
+        signed_in(routes!(api::people::list, api::people::invite::invite)),
+        signed_in(routes!(api::people::change::change)),
+        signed_in(routes!(api::people::reset::reset)),
+        signed_in(routes!(api::organization::show, api::organization::change)),
+        signed_in(routes!(api::care_team::list, api::care_team::add)),
+        signed_in(routes!(api::care_team::remove)),
+        signed_in(routes!(api::emergency_access::begin)),
+        signed_in(routes!(api::emergency_accesses::list)),
+        signed_in(routes!(api::emergency_accesses::review)),
+        signed_in(routes!(
+            api::clients::list,
+            api::clients::register::register
+        )),
+        signed_in(routes!(
+            api::clients::change::change,
+            api::clients::remove::remove
+        )),
         signed_in(routes!(api::audit::events)),
         open(routes!(api::openapi::document)),
     ]
+}
+
+/// The pages to which a person can return after signing in.
+fn return_paths() -> ReturnPaths {
+    let is_page = |route: &Route| {
+        let description = route.description.iter();
+        let mut items = description.flat_map(|it| it.paths.paths.values());
+        !route.open && items.any(|item| item.get.is_some())
+    };
+    let pages = page_routes().into_iter().filter(is_page);
+    ReturnPaths::new(pages.map(|route| route.path))
 }
 
 /// The `OpenAPI` document of all routes: the content of `openapi.json`.
@@ -170,7 +287,17 @@ fn routes() -> Vec<Route> {
 /// None in practice: all parts of the document can be serialized.
 pub(crate) fn description() -> anyhow::Result<String> {
     let mut document = openapi::head();
-    for description in routes().into_iter().filter_map(|route| route.description) {
+    let next = return_paths().schema();
+    for mut description in routes().into_iter().filter_map(|route| route.description) {
+        let items = description.paths.paths.values_mut();
+        for parameter in items
+            .flat_map(openapi::operations)
+            .flat_map(openapi::parameters)
+        {
+            if parameter.name == NEXT {
+                parameter.schema = Some(next.clone().into());
+            }
+        }
         document.paths.paths.extend(description.paths.paths);
         let components = document.components.get_or_insert_default();
         components.schemas.extend(description.schemas);
@@ -188,6 +315,11 @@ pub(crate) fn router(state: &AppState) -> Router {
         } else {
             route.methods.route_layer(authenticated.clone())
         };
+        let methods = if route.is_kept {
+            methods.route_layer(Extension(Keepable))
+        } else {
+            methods
+        };
         router.route(&route.path, methods)
     });
     router
@@ -204,7 +336,7 @@ pub(crate) fn router(state: &AppState) -> Router {
             },
         ))
         // Origin, span, deadline and the format of errors:
-        .layer(from_fn(request_context))
+        .layer(from_fn_with_state(return_paths(), request_context))
         .with_state(state.clone())
 }
 

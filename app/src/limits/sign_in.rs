@@ -53,9 +53,41 @@ pub(crate) const LIMIT_BY_UNKNOWN_ADDRESSES: RateLimit = RateLimit {
     burst: 100,
     interval: Duration::from_mins(1),
 };
+/// Rate limit of codes of authenticator apps for one account that are sent beside the right password and are wrong. Three of a
+/// million codes are accepted at a time: thirty, and then five a day, guess one in centuries. Recovery codes are accepted
+/// beyond it, so that an attacker with the password does not lock out the owner.
+pub(crate) const LIMIT_BY_CODE: RateLimit = RateLimit {
+    burst: 30,
+    interval: Duration::from_mins(288),
+};
+/// Rate limit of assertions of machine clients from one client address that are refused. Keys are not guessed, so that it only
+/// bounds the work: an attempt takes a millisecond, and some statements of the database. Sixty at once, for all clients behind
+/// one address after a restart with a wrong clock; then one a second.
+pub(crate) const LIMIT_BY_ASSERTION: RateLimit = RateLimit {
+    burst: 60,
+    interval: Duration::from_secs(1),
+};
 /// Maximum number of limiters in the memory of this instance: 5 MB. At the maximum, the half that
 /// drains first is dropped.
 pub(crate) const MAX_LOCAL_LIMITERS: usize = 65_536;
+
+/// Minimum length of a password that is used alone, in characters (NIST SP 800-63B-4, 3.1.1.2).
+pub(crate) const MIN_PASSWORD_ALONE: usize = 15;
+/// Minimum length of a password beside a second factor, in characters (the same).
+pub(crate) const MIN_PASSWORD: usize = 8;
+/// Maximum length of a password, in bytes: more than the 64 characters that NIST SP 800-63B-4 requires, in any script.
+pub(crate) const MAX_PASSWORD_BYTES: usize = 1024;
+/// Maximum length of an e-mail address, in bytes (RFC 5321, 4.5.3.1.3, without the angle brackets).
+pub(crate) const MAX_EMAIL_BYTES: usize = 254;
+/// The time for which a set-up code is accepted: three days, so that one that is given on a Friday works on Monday.
+pub(crate) const SET_UP_CODE_LIFETIME: time::Duration = time::Duration::days(3);
+/// Maximum number of sessions and tokens of a person that are listed.
+pub(crate) const MAX_LISTED_SESSIONS: u32 = 100;
+
+/// Maximum number of authenticator apps of a person: a few devices.
+pub(crate) const MAX_AUTHENTICATORS: u32 = 5;
+/// The number of recovery codes that are made at once, and the maximum of a person: as many as fit on a note.
+pub(crate) const RECOVERY_CODES: u32 = 10;
 
 /// Length of an evidence period, in days. A sign-in from an address is evidence in its own period
 /// and in the three after it: for 30 to 40 days.

@@ -5,6 +5,7 @@
 //! more ([`Callers::ensure_current`]): with a session that was revoked meanwhile, on any instance,
 //! nothing is disclosed.
 
+mod charts;
 mod evidence;
 mod session_cache;
 
@@ -13,12 +14,15 @@ use std::sync::Arc;
 use access::Caller;
 use access::Credential;
 use access::CredentialKind;
+use access::ReachedCharts;
 use access::RequestOrigin;
 use db::Database;
 use db::SessionRow;
 use phi::OrganizationId;
+use phi::PersonId;
 use phi::SecretToken;
 use time::Duration;
+use time::OffsetDateTime;
 
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
@@ -30,7 +34,9 @@ use evidence::StoredSession;
 use session_cache::CachedSession;
 use session_cache::SessionCache;
 
+pub(crate) use charts::is_limited_to_care_teams;
 pub(super) use evidence::label;
+pub(super) use evidence::method;
 
 /// Minimum time between two writes of a session's last use.
 const TOUCH_INTERVAL: Duration = Duration::seconds(30);
@@ -42,6 +48,36 @@ pub(crate) struct SessionLimits {
     pub(crate) idle: std::time::Duration,
     /// Maximum lifetime.
     pub(crate) absolute: std::time::Duration,
+}
+
+/// The caller of an event, as it was authorized.
+#[derive(Debug)]
+pub(super) struct EventCaller {
+    /// The session or token.
+    pub(super) credential: Credential,
+    /// The name of the role.
+    pub(super) role: String,
+    /// The charts that the caller reached, of those that the event names.
+    pub(super) charts: ReachedCharts,
+    /// The time of the event.
+    pub(super) at: OffsetDateTime,
+}
+
+/// Whether a request is a use of its session, from which the idle time is counted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SessionUse {
+    /// The request counts as activity: it restarts the idle timeout.
+    Counted,
+    /// The request is not activity: the browser sent it by itself, as for a page's `Refresh`.
+    NotCounted,
+}
+
+/// A caller with the end of its session.
+#[derive(Debug)]
+pub(crate) struct AuthenticatedCaller {
+    pub(crate) caller: Caller,
+    /// The time at which the session ends if it is not used again.
+    pub(crate) ends_at: OffsetDateTime,
 }
 
 /// The authentication of callers, with a cache of their sessions.
@@ -74,8 +110,12 @@ impl Callers {
         }
     }
 
-    /// The caller with a cookie or bearer token, if the session is in force. Counts as a use of the
-    /// session.
+    /// The limits of sessions.
+    pub(crate) const fn limits(&self) -> SessionLimits {
+        self.limits
+    }
+
+    /// The caller with a cookie or bearer token, if the session is in force.
     ///
     /// # Errors
     ///
@@ -86,11 +126,12 @@ impl Callers {
         token: &SecretToken,
         kind: CredentialKind,
         origin: RequestOrigin,
-    ) -> Result<Option<Caller>, ServiceError> {
+        session_use: SessionUse,
+    ) -> Result<Option<AuthenticatedCaller>, ServiceError> {
         let hash = token.hash(label(kind));
         let session = match self.cached(&hash) {
-            Some(session) => Some(session),
-            None => self.read_uncached(hash).await?,
+            Some(session) if self.is_newest(&session).await? => Some(session),
+            Some(_) | None => self.read_uncached(hash).await?,
         };
         let Some(session) = session else {
             return Ok(None);
@@ -98,38 +139,67 @@ impl Callers {
         let Some(caller) = self.caller(&session, kind, origin) else {
             return Ok(None);
         };
-        if kind == CredentialKind::Session {
-            self.touch(&session).await?;
-        }
-        Ok(Some(caller))
+        let seen_at = match (kind, session_use) {
+            (CredentialKind::Session, SessionUse::Counted) => self.touch(&session).await?,
+            _ => session.session.seen_at,
+        };
+        let ends_at = match kind {
+            CredentialKind::Session => self.end_of(&session.session, seen_at),
+            CredentialKind::Token => session.session.expires_at,
+        };
+        Ok(Some(AuthenticatedCaller { caller, ends_at }))
     }
 
-    /// Whether a session is cached, was read after the change with this sequence number, and is in
-    /// force with this role.
-    pub(super) fn is_cached_since(
+    /// The person of a session of a browser, also of one that has ended.
+    ///
+    /// # Errors
+    ///
+    /// The keys or the database are unavailable. A row that was tampered with is reported, and names no person.
+    pub(crate) async fn former_person(
         &self,
-        access_sequence: u64,
-        credential: Credential,
-        role: &str,
-    ) -> bool {
-        let session = self.cache.get(&credential.hash);
+        token: &SecretToken,
+    ) -> Result<Option<(OrganizationId, PersonId)>, ServiceError> {
+        let hash = token.hash(label(CredentialKind::Session));
+        let Some(row) = self.database.session(hash).await? else {
+            return Ok(None);
+        };
+        let organization = row.organization;
+        let session = self.keys.verify_untampered(organization, row).await?;
+        Ok(session.map(|session| (organization, session.person)))
+    }
+
+    /// Whether a session of a browser has ended by its limits of time.
+    pub(super) fn is_over(&self, session: &SessionRow) -> bool {
+        self.end_of(session, session.seen_at) <= self.clock.now()
+    }
+
+    /// The end of a session of a browser that was used last at `seen_at`.
+    fn end_of(&self, session: &SessionRow, seen_at: OffsetDateTime) -> OffsetDateTime {
+        session.expires_at.min(seen_at + self.limits.idle)
+    }
+
+    /// Whether the session of an event's caller is cached, was read after the change with this sequence number, and still
+    /// permits the event.
+    pub(super) fn is_cached_since(&self, access_sequence: u64, caller: &EventCaller) -> bool {
+        let session = self.cache.get(&caller.credential.hash);
         session.is_some_and(|session| {
-            session.access_sequence >= access_sequence
-                && self.is_in_force(&session, credential, role)
+            session.access_sequence >= access_sequence && self.permits(&session, caller)
         })
     }
 
-    /// Whether a session is in force with this role.
-    fn is_in_force(&self, session: &CachedSession, credential: Credential, role: &str) -> bool {
+    /// Whether a session is in force with the role and the charts that an event's caller had when it was authorized.
+    fn permits(&self, session: &CachedSession, event: &EventCaller) -> bool {
         let origin = RequestOrigin {
             request: uuid::Uuid::nil(),
             source: None,
         };
-        let caller = self.caller(session, credential.kind, origin);
-        caller.is_some_and(|caller| caller.role().name() == role)
+        let caller = self.caller(session, event.credential.kind, origin);
+        caller.is_some_and(|caller| {
+            caller.role().name() == event.role && event.charts.are_in(caller.charts(), event.at)
+        })
     }
 
-    /// Checks that the caller of an event still has the session and role that the event names.
+    /// Checks that the caller of an event still has the session, the role and the charts that it was authorized with.
     /// `access_sequence` is the newest change that concerns access, read after the caller was
     /// authorized.
     ///
@@ -139,16 +209,16 @@ impl Callers {
     pub(super) async fn ensure_current(
         &self,
         organization: OrganizationId,
-        credential: Credential,
-        role: &str,
+        caller: &EventCaller,
         access_sequence: u64,
     ) -> Result<(), ServiceError> {
-        if self.is_cached_since(access_sequence, credential, role) {
+        if self.is_cached_since(access_sequence, caller) {
             return Ok(());
         }
-        let read = self.read(credential.hash, organization, access_sequence);
+        let hash = caller.credential.hash;
+        let read = self.read(hash, organization, None, access_sequence);
         let session = read.await?;
-        if session.is_some_and(|session| self.is_in_force(&session, credential, role)) {
+        if session.is_some_and(|session| self.permits(&session, caller)) {
             Ok(())
         } else {
             Err(ServiceError::SignInRequired)
@@ -168,13 +238,31 @@ impl Callers {
         is_valid.then_some(session)
     }
 
+    /// Whether no change that concerns access is newer than a cached session whose charts are limited: a client may rely on
+    /// a chart right after it was added to the care team, on any instance. Where charts are not limited, the polls of the feed
+    /// suffice.
+    async fn is_newest(&self, session: &CachedSession) -> Result<bool, ServiceError> {
+        if !session.is_limited() {
+            return Ok(true);
+        }
+        let newest = self.newest(session.session.organization).await?;
+        Ok(session.access_sequence >= newest)
+    }
+
+    /// The newest change that concerns access to an organization, from the database.
+    async fn newest(&self, organization: OrganizationId) -> Result<u64, ServiceError> {
+        let sequences = self.feed.read_access_sequences(&[organization]).await?;
+        let newest = sequences.get(&organization).copied();
+        Ok(newest.ok_or_else(|| feed::missing_counter(organization))?)
+    }
+
     /// Reads a session that is not cached, or whose cached rows are not valid any more.
     async fn read_uncached(
         &self,
         hash: [u8; 32],
     ) -> Result<Option<Arc<CachedSession>>, ServiceError> {
         let expired = self.cache.remove(&hash);
-        let organization = match expired {
+        let organization = match &expired {
             Some(session) => session.session.organization,
             // This row serves only to learn the organization. The row to verify must be read after
             // the sequence number.
@@ -183,22 +271,24 @@ impl Callers {
                 None => return Ok(None),
             },
         };
-        let access_sequence = if let Some(sequence) = self.feed.access_sequence(organization) {
+        let is_limited = expired.as_ref().is_some_and(|it| it.is_limited());
+        let polled = self.feed.access_sequence(organization);
+        let access_sequence = if let Some(sequence) = polled.filter(|_| !is_limited) {
             sequence
         } else {
-            let read = self.feed.read_access_sequences(&[organization]).await?;
-            let sequence = read.get(&organization).copied();
-            sequence.ok_or_else(|| feed::missing_counter(organization))?
+            self.newest(organization).await?
         };
-        self.read(hash, organization, access_sequence).await
+        self.read(hash, organization, expired.as_deref(), access_sequence)
+            .await
     }
 
     /// Reads a session and its person, and caches them if they verify. `access_sequence` is the
-    /// newest change that concerns access, read before.
+    /// newest change that concerns access, read before. The charts of the `former` state are kept if nothing has changed.
     async fn read(
         &self,
         hash: [u8; 32],
         organization: OrganizationId,
+        former: Option<&CachedSession>,
         access_sequence: u64,
     ) -> Result<Option<Arc<CachedSession>>, ServiceError> {
         let row = self.database.session(hash).await?;
@@ -215,7 +305,16 @@ impl Callers {
         let Some(person) = self.keys.verify_untampered(organization, person).await? else {
             return Ok(None);
         };
-        let session = Arc::new(CachedSession::new(session, person, access_sequence));
+        let former = former.filter(|it| it.access_sequence == access_sequence);
+        let charts = match former.and_then(|former| former.charts.clone()) {
+            Some(charts) => Some(charts),
+            None if is_limited_to_care_teams(&person.role) => {
+                Some(self.read_charts(&person).await?)
+            }
+            None => None,
+        };
+        let session = CachedSession::new(session, person, charts, access_sequence);
+        let session = Arc::new(session);
         self.cache.insert(hash, Arc::clone(&session));
         Ok(Some(session))
     }
@@ -229,22 +328,28 @@ impl Callers {
     ) -> Option<Caller> {
         let now = self.clock.now();
         let session = &cached.session;
-        let is_idle = kind == CredentialKind::Session && session.seen_at + self.limits.idle <= now;
+        let is_idle = kind == CredentialKind::Session && self.is_over(session);
         let is_in_force = session.ended_at.is_none() && session.expires_at > now && !is_idle;
         if session.kind != label(kind) || !is_in_force {
             return None;
         }
-        Caller::authenticated::<StoredSession, StoredPerson>(session, &cached.person, origin).ok()
+        let person = &cached.person;
+        let caller =
+            Caller::authenticated::<StoredSession, StoredPerson>(session, person, origin, now);
+        match &cached.charts {
+            Some(charts) => caller.ok()?.with_charts(charts.clone()).ok(),
+            None => caller.ok(),
+        }
     }
 
-    /// Stores the time of a session's last use, at most once in [`TOUCH_INTERVAL`].
-    async fn touch(&self, cached: &CachedSession) -> Result<(), ServiceError> {
+    /// Stores the time of a session's last use, at most once in [`TOUCH_INTERVAL`]. Returns the time that is stored.
+    async fn touch(&self, cached: &CachedSession) -> Result<OffsetDateTime, ServiceError> {
         let session = &cached.session;
         let now = self.clock.now();
         // Idle limits of seconds, as in tests, need more frequent writes.
         let quarter = Duration::try_from(self.limits.idle / 4).unwrap_or(TOUCH_INTERVAL);
         if now - session.seen_at < TOUCH_INTERVAL.min(quarter) {
-            return Ok(());
+            return Ok(session.seen_at);
         }
         let key = self.keys.authorization(session.organization).await?;
         let row = key.authenticate(SessionRow {
@@ -256,7 +361,7 @@ impl Callers {
         let former_mac = session.mac.as_bytes();
         match self.database.touch_session(&row, former_mac).await {
             // Another request or instance was first, or the session has ended.
-            Ok(()) | Err(db::Error::Conflict) => Ok(()),
+            Ok(()) | Err(db::Error::Conflict) => Ok(now),
             Err(error) => Err(error.into()),
         }
     }

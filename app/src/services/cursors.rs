@@ -4,24 +4,18 @@
 //! use only to the person that it was made for, for the interaction that it was made by, and for an hour.
 
 use access::Caller;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use phi::Owner;
-use phi::RowId;
-use phi::Sealed;
+use phi::PersonId;
 use phi::columns::PageCursor;
 use time::Duration;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::services::client_held::ClientHeld;
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
 
 /// The time for which a cursor is valid: longer than a person looks at a page.
 const LIFETIME: Duration = Duration::hours(1);
-/// The length of a UUID, in bytes.
-const ID_BYTES: usize = 16;
 /// Maximum parameters of a search whose result has cursors, with a position, in bytes: their base64 fits into a URL.
 pub(crate) const MAX_PAGED_QUERY_BYTES: usize = 1_800;
 
@@ -37,15 +31,12 @@ pub(crate) struct NextPage {
 
 /// The service that makes and opens cursors.
 #[derive(Clone, Debug)]
-pub(crate) struct Cursors {
-    keys: Keys,
-    clock: Clock,
-}
+pub(crate) struct Cursors(ClientHeld<PageCursor>);
 
 impl Cursors {
     /// Cursors under these keys.
     pub(crate) const fn new(keys: Keys, clock: Clock) -> Self {
-        Self { keys, clock }
+        Self(ClientHeld::new(keys, clock, LIFETIME))
     }
 
     /// A cursor for a caller; none for a search that is too long for one.
@@ -61,14 +52,10 @@ impl Cursors {
         if page.query.len().saturating_add(page.position.len()) > MAX_PAGED_QUERY_BYTES {
             return Ok(None);
         }
-        let organization = caller.organization();
-        let owner = Owner::of_organization(organization);
-        let scope = self.keys.scope(organization, owner).await?;
-        let row = RowId::random();
-        let sealed: Sealed<PageCursor> = scope.seal(row, &*self.encode(caller, page))?;
-        let mut cursor = row.uuid().as_bytes().to_vec();
-        cursor.extend_from_slice(sealed.as_bytes());
-        Ok(Some(URL_SAFE_NO_PAD.encode(cursor)))
+        let person = PersonId::from_uuid(caller.person());
+        let content = encode(page);
+        let cursor = self.0.seal(caller.organization(), person, &content);
+        cursor.await.map(Some)
     }
 
     /// The page that a cursor names; none for a cursor that is damaged, expired, of another caller or of another
@@ -83,59 +70,38 @@ impl Cursors {
         interaction: &str,
         cursor: &str,
     ) -> Result<Option<NextPage>, ServiceError> {
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(cursor) else {
-            return Ok(None);
-        };
-        let Some((row, sealed)) = bytes.split_first_chunk::<ID_BYTES>() else {
-            return Ok(None);
-        };
-        let organization = caller.organization();
-        let owner = Owner::of_organization(organization);
-        let scope = self.keys.scope(organization, owner).await?;
-        let row = RowId::from(Uuid::from_bytes(*row));
-        // Opened by the current key only: a client may send any bytes, and must not cause a search for a key.
-        let sealed = Sealed::<PageCursor>::from_bytes(sealed.to_vec());
-        let Some(opened) = scope.open_sent(row, &sealed) else {
-            return Ok(None);
-        };
-        let page = self.decode(caller, opened.expose());
+        let bytes = self.0.open(caller, cursor).await?;
+        let page = bytes.and_then(|bytes| decode(&bytes));
         Ok(page.filter(|page| page.interaction == interaction))
     }
+}
 
-    /// `person[16] | expiry[8] | length[1] | interaction | length[2] | position | query`.
-    fn encode(&self, caller: &Caller, page: &NextPage) -> Zeroizing<Vec<u8>> {
-        let expiry = self.clock.now().saturating_add(LIFETIME).unix_timestamp();
-        let interaction = page.interaction.as_bytes();
-        let (short, long) = (
-            u8::try_from(interaction.len()),
-            u16::try_from(page.position.len()),
-        );
-        let lengths = ID_BYTES + 11 + interaction.len() + page.position.len();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(lengths + page.query.len()));
-        bytes.extend_from_slice(caller.person().as_bytes());
-        bytes.extend_from_slice(&expiry.to_be_bytes());
-        bytes.push(short.unwrap_or(u8::MAX));
-        bytes.extend_from_slice(interaction);
-        bytes.extend_from_slice(&long.unwrap_or(u16::MAX).to_be_bytes());
-        bytes.extend_from_slice(&page.position);
-        bytes.extend_from_slice(&page.query);
-        bytes
-    }
+/// `length[1] | interaction | length[2] | position | query`.
+fn encode(page: &NextPage) -> Zeroizing<Vec<u8>> {
+    let interaction = page.interaction.as_bytes();
+    let (short, long) = (
+        u8::try_from(interaction.len()),
+        u16::try_from(page.position.len()),
+    );
+    let lengths = 3 + interaction.len() + page.position.len() + page.query.len();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(lengths));
+    bytes.push(short.unwrap_or(u8::MAX));
+    bytes.extend_from_slice(interaction);
+    bytes.extend_from_slice(&long.unwrap_or(u16::MAX).to_be_bytes());
+    bytes.extend_from_slice(&page.position);
+    bytes.extend_from_slice(&page.query);
+    bytes
+}
 
-    fn decode(&self, caller: &Caller, bytes: &[u8]) -> Option<NextPage> {
-        let (person, rest) = bytes.split_first_chunk::<ID_BYTES>()?;
-        let (expiry, rest) = rest.split_first_chunk::<8>()?;
-        let (length, rest) = rest.split_first()?;
-        let (interaction, rest) = rest.split_at_checked(usize::from(*length))?;
-        let (length, rest) = rest.split_first_chunk::<2>()?;
-        let length = usize::from(u16::from_be_bytes(*length));
-        let (position, query) = rest.split_at_checked(length)?;
-        let is_valid = *person == *caller.person().as_bytes()
-            && self.clock.now().unix_timestamp() < i64::from_be_bytes(*expiry);
-        is_valid.then(|| NextPage {
-            interaction: String::from_utf8_lossy(interaction).into_owned(),
-            query: Zeroizing::new(query.to_vec()),
-            position: Zeroizing::new(position.to_vec()),
-        })
-    }
+fn decode(bytes: &[u8]) -> Option<NextPage> {
+    let (length, rest) = bytes.split_first()?;
+    let (interaction, rest) = rest.split_at_checked(usize::from(*length))?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let (position, query) = rest.split_at_checked(length)?;
+    Some(NextPage {
+        interaction: String::from_utf8_lossy(interaction).into_owned(),
+        query: Zeroizing::new(query.to_vec()),
+        position: Zeroizing::new(position.to_vec()),
+    })
 }

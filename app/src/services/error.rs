@@ -1,6 +1,7 @@
 //! The error of the services, free of HTTP.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use db::FloorError;
 use phi::KeyError;
@@ -20,6 +21,18 @@ pub(crate) enum ServiceError {
     /// The policy does not permit the operation.
     #[error("the role does not allow this")]
     Forbidden,
+    /// The operation requires a second factor, and the caller was authenticated without one.
+    #[error("a second factor is required")]
+    SecondFactorRequired,
+    /// The operation requires that the caller has shown a second factor recently.
+    #[error("a recent second factor is required")]
+    StepUpRequired,
+    /// The operation concerns a chart that the caller does not reach.
+    #[error("the care team does not include the caller")]
+    OutsideCareTeam,
+    /// The scopes of the token do not cover the operation.
+    #[error("the scopes of the token do not cover this")]
+    InsufficientScope,
     /// The resource does not exist in the caller's organization.
     #[error("not found")]
     NotFound,
@@ -32,6 +45,9 @@ pub(crate) enum ServiceError {
     /// The result does not fit into a response.
     #[error("the response would be too long")]
     ResponseTooLarge,
+    /// The budget of the request is used up; what is left of it may be sent in another request.
+    #[error("earlier parts of the request used up its budget")]
+    TooCostly,
     /// Too many attempts: seconds until the next one is allowed.
     #[error("too many attempts: wait {0} seconds")]
     TooManyAttempts(u32),
@@ -61,6 +77,12 @@ impl ServiceError {
     pub(crate) fn internal(cause: impl Display) -> Self {
         tracing::error!(%cause, "request failed");
         Self::Internal
+    }
+
+    /// Too many attempts, the next of which is allowed after `wait`.
+    pub(crate) fn too_many_attempts(wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+        Self::TooManyAttempts(seconds.saturating_add(1))
     }
 
     /// An unavailable dependency. Logs the cause, which the client does not see.
@@ -154,6 +176,10 @@ impl From<phi::SealError> for ServiceError {
 impl<E: Into<Self>> From<access::PermitError<E>> for ServiceError {
     fn from(error: access::PermitError<E>) -> Self {
         match error {
+            access::PermitError::Refused(access::Denial::Assurance) => Self::SecondFactorRequired,
+            access::PermitError::Refused(access::Denial::Recency) => Self::StepUpRequired,
+            access::PermitError::Refused(access::Denial::Reach) => Self::OutsideCareTeam,
+            access::PermitError::Refused(access::Denial::Scope) => Self::InsufficientScope,
             access::PermitError::Refused(_) => Self::Forbidden,
             access::PermitError::Trail(error) => error.into(),
         }

@@ -57,6 +57,14 @@ impl Change {
         }
     }
 
+    /// A change of the charts that people reach: by a person's care teams and emergency accesses, or by the organization's policy.
+    pub(crate) fn grant(subject: Uuid) -> Self {
+        Self {
+            kind: ChangeKind::Grant,
+            subject,
+        }
+    }
+
     /// The revocation of a session.
     pub(crate) fn session(session: SessionId) -> Self {
         Self {

@@ -3,11 +3,23 @@
 //! Every row that is read here decides access, so each is verified before it is used. A row that
 //! does not verify is reported as tampering, and authenticates no caller.
 
+mod account_change;
+mod administration;
+mod authenticators;
 mod client;
+mod client_assertion;
+mod enrolment;
 mod hashing;
+mod machine_clients;
+mod own_sessions;
 mod password;
+mod password_change;
+mod password_rules;
 mod people;
 mod session;
+mod set_up;
+mod standing;
+mod step_up;
 mod throttle;
 
 use access::Role;
@@ -15,6 +27,8 @@ use db::Database;
 use db::PersonRow;
 use phi::Verified;
 
+use crate::limits::sign_in::CLEANUP_ROWS_PER_STATEMENT;
+use crate::limits::sign_in::MAX_CLEANUP_STATEMENTS;
 use crate::services::blind_indexes::BlindIndexes;
 use crate::services::callers::Callers;
 use crate::services::callers::SessionLimits;
@@ -25,13 +39,35 @@ use crate::services::trail::AuditTrail;
 use hashing::HashingQueue;
 use throttle::LoginThrottle;
 
+pub(crate) use administration::AdministrationError;
+pub(crate) use administration::Invitation;
+pub(crate) use administration::PersonChange;
+pub(crate) use administration::PersonSetUp;
 pub(crate) use client::ClientPrefix;
+pub(crate) use client_assertion::ClientError;
+pub(crate) use client_assertion::ClientRequest;
+pub(crate) use client_assertion::VerifiedClient;
+pub(crate) use enrolment::EnrolmentError;
+pub(crate) use enrolment::NewAuthenticator;
+pub(crate) use machine_clients::ClientChange;
+pub(crate) use machine_clients::MachineClient;
+pub(crate) use machine_clients::NewClient;
+pub(crate) use own_sessions::OwnSession;
 pub(crate) use password::Account;
+pub(crate) use password::Credentials;
 pub(crate) use password::PasswordError;
-pub(crate) use password::VerifiedPassword;
+pub(crate) use password::VerifiedCredentials;
+pub(crate) use password_change::PasswordChangeError;
+pub(crate) use password_rules::WeakPassword;
+pub(crate) use people::Colleague;
 pub(crate) use people::NewPerson;
 pub(crate) use people::Person;
+pub(crate) use people::own_account;
+pub(crate) use session::CLIENT_TOKEN_LIFETIME;
 pub(crate) use session::NewSession;
+pub(crate) use session::SessionRenewal;
+pub(crate) use set_up::SetUp;
+pub(crate) use set_up::SetUpError;
 pub(crate) use throttle::LimiterId;
 
 /// The identity service.
@@ -83,7 +119,16 @@ impl Identity {
 
     /// Deletes the rows that sign-in no longer reads.
     pub(crate) async fn clean_up(&self) -> Result<(), db::Error> {
-        self.throttle.clean_up().await
+        self.throttle.clean_up().await?;
+        for _ in 0..MAX_CLEANUP_STATEMENTS {
+            let page = CLEANUP_ROWS_PER_STATEMENT;
+            let now = self.clock.now();
+            let deleted = self.database.delete_assertions_expired_before(now, page);
+            if deleted.await? < u64::from(page) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The principal of a person's row, if the row verifies and the person is active.

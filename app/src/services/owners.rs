@@ -6,6 +6,7 @@ mod locked;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use db::Database;
 use db::OwnerRow;
 use phi::AuthorizationKey;
 use phi::Head;
@@ -15,6 +16,7 @@ use phi::OpenError;
 use phi::OrganizationId;
 use phi::Owner;
 use phi::OwnerState;
+use phi::PatientId;
 use phi::Requested;
 use phi::RowId;
 use phi::RowMac;
@@ -23,9 +25,9 @@ use phi::SealError;
 use phi::Tampering;
 use phi::Verified;
 
+use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
 
-pub(crate) use locked::HeadComparison;
 pub(crate) use locked::LockError;
 pub(crate) use locked::LockedOwner;
 pub(crate) use locked::verify_newest;
@@ -100,7 +102,7 @@ impl OpenOwner {
         row: Option<OwnerRow>,
     ) -> Result<Self, OpenError> {
         let tampered = |reason| Tampering::report("owners", reason, organization, None);
-        let row = row.ok_or_else(|| tampered("the owner's row is missing"))?;
+        let row = row.ok_or_else(|| missing_owner(organization))?;
         let row = keys.verify(organization, row).await?;
         if row.owner_kind != owner.kind() || row.owner != owner.id(organization) {
             return Err(tampered("the row is of another owner").into());
@@ -156,6 +158,32 @@ impl OpenOwner {
     pub(crate) fn has_set(&self, set: &HeadSet) -> bool {
         *set == self.heads
     }
+}
+
+/// Refuses a patient that an organization does not have, or whose data was destroyed.
+///
+/// # Errors
+///
+/// [`ServiceError::NotFound`].
+pub(crate) async fn ensure_patient(
+    keys: &Keys,
+    database: &Database,
+    organization: OrganizationId,
+    patient: PatientId,
+) -> Result<(), ServiceError> {
+    let owner = Owner::Patient(patient);
+    let row = database.owner(organization, &owner).await?;
+    let row = row.ok_or(ServiceError::NotFound)?;
+    let row = keys.verify(organization, row).await?;
+    match row.state {
+        OwnerState::Destroyed => Err(ServiceError::NotFound),
+        OwnerState::Live => Ok(()),
+    }
+}
+
+/// Reports an owner that must exist, and has no row.
+pub(crate) fn missing_owner(organization: OrganizationId) -> Tampering {
+    Tampering::report("owners", "the owner's row is missing", organization, None)
 }
 
 /// The set of `heads`, hashed under `key`.

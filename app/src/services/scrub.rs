@@ -15,11 +15,15 @@ mod events;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use db::AuthenticatorRow;
+use db::CareTeamMemberRow;
 use db::ChangeCounterRow;
 use db::ChangeRow;
+use db::ClientRow;
 use db::CredentialRow;
 use db::Database;
 use db::DemographicsRow;
+use db::EmergencyAccessRow;
 use db::ExportRow;
 use db::IndexVersionRow;
 use db::OrganizationRow;
@@ -111,6 +115,13 @@ impl Scrubber {
         self.scrub_table::<PersonRow>(pause, &mut findings).await?;
         self.scrub_table::<CredentialRow>(pause, &mut findings)
             .await?;
+        self.scrub_table::<AuthenticatorRow>(pause, &mut findings)
+            .await?;
+        self.scrub_table::<CareTeamMemberRow>(pause, &mut findings)
+            .await?;
+        self.scrub_table::<EmergencyAccessRow>(pause, &mut findings)
+            .await?;
+        self.scrub_table::<ClientRow>(pause, &mut findings).await?;
         self.scrub_table::<SessionRow>(pause, &mut findings).await?;
         self.scrub_table::<ExportRow>(pause, &mut findings).await?;
         self.scrub_table::<ResourceRow>(pause, &mut findings)

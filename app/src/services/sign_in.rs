@@ -1,5 +1,6 @@
 //! Sign-in and sign-out of pages and the API, each recorded in the audit trail.
 
+mod client_token;
 mod refusals;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use audit::Event;
 use audit::Outcome;
 use audit::PurposeOfUse;
 use phi::OrganizationId;
+use phi::SecretToken;
 use phi::SessionId;
 use secrecy::SecretString;
 
@@ -23,11 +25,15 @@ use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::identity::Account;
 use crate::services::identity::ClientPrefix;
+use crate::services::identity::Credentials;
 use crate::services::identity::Identity;
 use crate::services::identity::NewSession;
 use crate::services::identity::PasswordError;
-use crate::services::identity::Principal;
-use crate::services::identity::VerifiedPassword;
+use crate::services::identity::SessionRenewal;
+use crate::services::identity::SetUp;
+use crate::services::identity::SetUpError;
+use crate::services::identity::VerifiedCredentials;
+use crate::services::identity::WeakPassword;
 use crate::services::trail::AuditTrail;
 use crate::services::trail::TrailError;
 use crate::services::trail::system_event;
@@ -36,10 +42,12 @@ use refusals::RefusalLog;
 use refusals::RefusedAttempt;
 use refusals::Throttling;
 
+pub(crate) use client_token::ClientTokenError;
+
 /// The error of a sign-in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SignInError {
-    /// The e-mail address or the password is wrong. Responses do not distinguish the two.
+    /// The e-mail address, the password or the code is wrong. Responses do not distinguish these.
     InvalidCredentials,
     /// Another failure.
     Service(ServiceError),
@@ -51,13 +59,13 @@ impl<E: Into<ServiceError>> From<E> for SignInError {
     }
 }
 
-/// The credentials of a sign-in.
-#[derive(Debug)]
-pub(crate) struct Credentials {
-    /// The e-mail address, not normalized.
-    pub(crate) email: String,
-    /// The password.
-    pub(crate) password: SecretString,
+/// The error of the set-up of an account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AccountSetUpError {
+    /// The new password is refused.
+    Weak(WeakPassword),
+    /// The e-mail address or the set-up code is wrong, or another failure.
+    Refused(SignInError),
 }
 
 /// A new bearer token.
@@ -98,8 +106,7 @@ impl SignIn {
         credentials: Credentials,
     ) -> Result<NewSession, SignInError> {
         let verified = self.verify(origin, credentials).await?;
-        let kind = CredentialKind::Session;
-        Ok(self.begin(verified.principal(), kind, origin).await?)
+        self.begin(verified, CredentialKind::Session, origin).await
     }
 
     /// Issues a bearer token.
@@ -109,13 +116,46 @@ impl SignIn {
         credentials: Credentials,
     ) -> Result<IssuedToken, SignInError> {
         let verified = self.verify(origin, credentials).await?;
-        let principal = verified.principal();
-        let session = self.begin(principal, CredentialKind::Token, origin).await?;
+        let (role, organization) = (
+            verified.principal().role,
+            verified.principal().row.organization,
+        );
+        let session = self.begin(verified, CredentialKind::Token, origin).await?;
         Ok(IssuedToken {
             session,
-            role: principal.role,
-            organization: principal.row.organization,
+            role,
+            organization,
         })
+    }
+
+    /// Replaces the caller's session by a new one.
+    pub(crate) async fn renew_session(
+        &self,
+        caller: &Caller,
+        renewal: &SessionRenewal,
+    ) -> Result<NewSession, ServiceError> {
+        let (origin, organization) = (caller.origin(), caller.organization());
+        let event = |session: SessionId, assurance: Assurance| Event {
+            person: Some(caller.person()),
+            role: Some(caller.role().name().to_owned()),
+            session: Some(session.uuid()),
+            assurance: Some(assurance),
+            ..self.event(organization, origin, Action::SignIn, Outcome::Success)
+        };
+        self.identity.renew_session(caller, renewal, event).await
+    }
+
+    /// Replaces the caller's session by one with a recent second factor, if the code is right.
+    pub(crate) async fn step_up(
+        &self,
+        caller: &Caller,
+        code: &SecretString,
+    ) -> Result<NewSession, SignInError> {
+        let email = self.identity.own_person(caller).await?.email;
+        match self.identity.step_up(caller, email.expose(), code).await {
+            Ok(renewal) => Ok(self.renew_session(caller, &renewal).await?),
+            Err(error) => Err(self.refused(caller.origin(), email.expose(), error).await),
+        }
     }
 
     /// Ends the caller's session or bearer token.
@@ -123,26 +163,73 @@ impl SignIn {
         self.identity.end_session(caller).await
     }
 
+    /// Ends a session whose time is over, so that its end is on record. Any other one stays as it is.
+    pub(crate) async fn log_off(
+        &self,
+        origin: RequestOrigin,
+        token: &SecretToken,
+    ) -> Result<(), ServiceError> {
+        let event = |organization: OrganizationId| {
+            self.event(organization, origin, Action::SignOut, Outcome::Success)
+        };
+        self.identity.end_idle_session(token, origin, event).await
+    }
+
     async fn begin(
         &self,
-        principal: &Principal,
+        verified: VerifiedCredentials,
         kind: CredentialKind,
         origin: RequestOrigin,
-    ) -> Result<NewSession, ServiceError> {
+    ) -> Result<NewSession, SignInError> {
         let action = match kind {
             CredentialKind::Session => Action::SignIn,
             CredentialKind::Token => Action::IssueToken,
         };
-        let event = |session: SessionId| Event {
-            person: Some(principal.row.id.uuid()),
-            role: Some(principal.role.name().to_owned()),
+        let principal = verified.principal();
+        let (person, role) = (principal.row.id, principal.role);
+        let organization = principal.row.organization;
+        let event = |session: SessionId, assurance: Assurance| Event {
+            person: Some(person.uuid()),
+            role: Some(role.name().to_owned()),
             session: Some(session.uuid()),
-            assurance: Some(Assurance::Password),
-            ..self.event(principal.row.organization, origin, action, Outcome::Success)
+            assurance: Some(assurance),
+            ..self.event(organization, origin, action, Outcome::Success)
         };
-        self.identity
-            .begin_session(principal, kind, origin, event)
-            .await
+        let begun = self.identity.begin_session(verified, kind, origin, event);
+        if let Some(session) = begun.await? {
+            return Ok(session);
+        }
+        let account = Account {
+            organization,
+            person,
+        };
+        self.record_refusal(origin, Some(account), None).await?;
+        Err(SignInError::InvalidCredentials)
+    }
+
+    /// Sets up an account: a person sets a password with a set-up code.
+    pub(crate) async fn set_up(
+        &self,
+        origin: RequestOrigin,
+        set_up: SetUp,
+    ) -> Result<(), AccountSetUpError> {
+        let email = set_up.email.clone();
+        let event = |account: Account| Event {
+            person: Some(account.person.uuid()),
+            ..self.event(
+                account.organization,
+                origin,
+                Action::ChangeCredential,
+                Outcome::Success,
+            )
+        };
+        match self.identity.set_up(set_up, origin.source, event).await {
+            Ok(()) => Ok(()),
+            Err(SetUpError::Weak(weak)) => Err(AccountSetUpError::Weak(weak)),
+            Err(SetUpError::Refused(error)) => Err(AccountSetUpError::Refused(
+                self.refused(origin, &email, error).await,
+            )),
+        }
     }
 
     /// Verifies credentials, and records or counts a refusal.
@@ -150,33 +237,58 @@ impl SignIn {
         &self,
         origin: RequestOrigin,
         credentials: Credentials,
-    ) -> Result<VerifiedPassword, SignInError> {
-        let Credentials { email, password } = credentials;
-        let source = origin.source;
-        match self
-            .identity
-            .verify_password(&email, password, source)
-            .await
-        {
+    ) -> Result<VerifiedCredentials, SignInError> {
+        let email = credentials.email.clone();
+        let verified = self.identity.verify_credentials(credentials, origin.source);
+        match verified.await {
             Ok(verified) => Ok(verified),
-            Err(PasswordError::InvalidCredentials { account }) => {
-                self.record_refusal(origin, account, None).await?;
-                Err(SignInError::InvalidCredentials)
+            Err(error) => Err(self.refused(origin, &email, error).await),
+        }
+    }
+
+    /// Records or counts a refusal. Returns the error for the client.
+    async fn refused(
+        &self,
+        origin: RequestOrigin,
+        email: &str,
+        error: PasswordError,
+    ) -> SignInError {
+        let recorded = self.record_error(origin, email, &error).await;
+        match (recorded, error) {
+            (Err(error), _) | (Ok(()), PasswordError::Service(error)) => error.into(),
+            (Ok(()), PasswordError::InvalidCredentials { .. }) => SignInError::InvalidCredentials,
+            (Ok(()), PasswordError::Throttled { wait, .. }) => {
+                ServiceError::too_many_attempts(wait).into()
             }
-            Err(PasswordError::Throttled { limiter, wait }) => {
+        }
+    }
+
+    async fn record_error(
+        &self,
+        origin: RequestOrigin,
+        email: &str,
+        error: &PasswordError,
+    ) -> Result<(), ServiceError> {
+        match error {
+            PasswordError::InvalidCredentials { account } => {
+                Ok(self.record_refusal(origin, *account, None).await?)
+            }
+            PasswordError::Throttled { limiter, wait } => {
+                let throttling = Throttling {
+                    limiter: *limiter,
+                    wait: *wait,
+                };
                 // Looked up once for each wait, so that a throttled flood costs no statement for
                 // each attempt.
-                let account = match self.refusals.known_account(limiter) {
+                let account = match self.refusals.known_account(*limiter) {
                     Some(AccountLookup(account)) => account,
-                    None => self.identity.account_by_email(&email).await?,
+                    None => self.identity.account_by_email(email).await?,
                 };
-                let throttling = Throttling { limiter, wait };
-                self.record_refusal(origin, account, Some(throttling))
-                    .await?;
-                let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
-                Err(ServiceError::TooManyAttempts(seconds.saturating_add(1)).into())
+                Ok(self
+                    .record_refusal(origin, account, Some(throttling))
+                    .await?)
             }
-            Err(PasswordError::Service(error)) => Err(error.into()),
+            PasswordError::Service(_) => Ok(()),
         }
     }
 

@@ -12,6 +12,7 @@ mod address_pseudonym;
 mod chain_pool;
 mod commit;
 mod group_commit;
+mod newest;
 mod read;
 mod seal;
 mod year;
@@ -20,7 +21,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::CallerEvent;
-use access::Credential;
 use access::RefusalBudget;
 use audit::Event;
 use audit::Outcome;
@@ -38,6 +38,7 @@ use time::OffsetDateTime;
 
 use crate::limits::MAX_CALLER_REFUSALS_PER_MINUTE;
 use crate::services::callers::Callers;
+use crate::services::callers::EventCaller;
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::feed;
@@ -51,6 +52,9 @@ use chain_pool::ChainPool;
 use group_commit::GroupCommit;
 use group_commit::GroupWriter;
 
+pub(crate) use commit::retry_conflicts;
+pub(crate) use newest::ensure_digest;
+pub(crate) use newest::ensure_newest;
 pub(crate) use read::LatestEvents;
 pub(crate) use seal::audit_year;
 pub(crate) use seal::is_authentic;
@@ -110,13 +114,6 @@ pub(crate) struct SealedEvent {
     rows: Vec<WrittenRow>,
     changes: Vec<Change>,
     caller: Option<EventCaller>,
-}
-
-/// The caller of an event, as it was authorized.
-#[derive(Debug)]
-struct EventCaller {
-    credential: Credential,
-    role: String,
 }
 
 impl SealedEvent {
@@ -202,6 +199,8 @@ impl AuditTrail {
         let caller = EventCaller {
             credential: event.credential(),
             role: event.event().role.clone().unwrap_or_default(),
+            charts: event.reached_charts(),
+            at: event.event().at,
         };
         let (event, organization, source) = event.into_parts();
         let sealed = self.seal(organization, source, event).await?;
@@ -257,13 +256,13 @@ impl access::Trail for AuditTrail {
             ..event
         };
         let access_sequence = self.group_commit.commit(event).await?;
-        let Some(EventCaller { credential, role }) = caller else {
+        let Some(caller) = caller else {
             return Ok(());
         };
         let access_sequence = access_sequence.ok_or_else(|| feed::missing_counter(organization))?;
         let checked = self
             .callers
-            .ensure_current(organization, credential, &role, access_sequence);
+            .ensure_current(organization, &caller, access_sequence);
         checked.await.map_err(TrailError::Caller)
     }
 

@@ -1,4 +1,8 @@
-//! `GET /api/v1/people`.
+//! `/api/v1/people`: the people of an organization, and their administration.
+
+pub(crate) mod change;
+pub(crate) mod invite;
+pub(crate) mod reset;
 
 use access::DataClass;
 use access::List;
@@ -23,14 +27,16 @@ pub(crate) struct People {
     people: Vec<Member>,
 }
 
-/// A person who may sign in.
+/// A person.
 #[derive(Serialize, ToSchema)]
-struct Member {
+pub(crate) struct Member {
     id: Uuid,
     name: String,
     email: String,
     #[schema(value_type = RoleName)]
     role: String,
+    /// Whether the person may sign in.
+    active: bool,
 }
 
 impl Member {
@@ -40,11 +46,12 @@ impl Member {
             name: person.name.expose().clone(),
             email: person.email.expose().clone(),
             role: person.role.clone(),
+            active: person.active,
         }
     }
 }
 
-/// The people of the organization.
+/// The people of the organization, those who may not sign in included.
 ///
 /// # Errors
 ///
@@ -54,7 +61,7 @@ impl Member {
     path = "/api/v1/people",
     operation_id = "workflow.people",
     responses(
-        (status = 200, description = "The people who may sign in", body = inline(People)),
+        (status = 200, description = "The people", body = inline(People)),
         (status = "default", response = ProblemDetails),
     )
 )]

@@ -1,8 +1,6 @@
 //! `GET /api/v1/session`.
 
-use access::DataClass;
 use access::Read;
-use access::Subject;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -15,6 +13,7 @@ use crate::http::openapi::ProblemDetails;
 use crate::http::openapi::RoleName;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::services::identity::own_account;
 
 /// The caller.
 #[derive(Serialize, ToSchema)]
@@ -59,8 +58,7 @@ pub(crate) async fn show(
     caller: CurrentCaller,
 ) -> Result<Json<Session>, Problem> {
     let id = caller.organization();
-    let subject = Subject::of("person", DataClass::Account, id).id(caller.person());
-    let permitted = app.gate.permit(&caller, Read, subject).await?;
+    let permitted = app.gate.permit(&caller, Read, own_account(&caller)).await?;
     let person = app.identity.account(&permitted).await?;
     let name = app.organizations.name(id).await?;
     Ok(disclosed(person.map(|person| Session {

@@ -3,11 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::response::IntoResponse;
 use axum::response::Response;
-use http::HeaderValue;
 use http::StatusCode;
-use http::header;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::Serialize;
@@ -16,6 +13,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use uuid::Uuid;
 
+use crate::http::api::shown_once;
 use crate::http::authentication::CurrentCaller;
 use crate::http::authentication::CurrentOrigin;
 use crate::http::openapi::ProblemDetails;
@@ -23,7 +21,7 @@ use crate::http::openapi::RoleName;
 use crate::http::openapi::one_of;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::services::sign_in::Credentials;
+use crate::services::identity::Credentials;
 use crate::services::sign_in::SignInError;
 
 /// The request for a token.
@@ -33,6 +31,9 @@ pub(crate) struct Request {
     email: String,
     #[schema(value_type = String, format = Password)]
     password: SecretString,
+    /// A code of an authenticator app, or a recovery code. Required once the person has set up a second factor.
+    #[schema(value_type = Option<String>)]
+    code: Option<SecretString>,
 }
 
 /// A new token, which is returned once only.
@@ -52,7 +53,7 @@ fn bearer() -> Object {
     one_of(["Bearer"])
 }
 
-/// Issues a bearer token for an e-mail address and a password.
+/// Issues a bearer token for an e-mail address, a password and a code of a second factor.
 ///
 /// # Errors
 ///
@@ -73,27 +74,28 @@ pub(crate) async fn issue(
     CurrentOrigin(origin): CurrentOrigin,
     body: Result<Json<Request>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let Json(Request { email, password }) = body.map_err(|_rejection| {
-        Problem::BadRequest("Send a JSON object with \"email\" and \"password\".")
+    let Json(request) = body.map_err(|_rejection| {
+        Problem::BadRequest("Send a JSON object with \"email\", \"password\" and, if the account has a second factor, \"code\".")
     })?;
-    let issued = app
-        .sign_in
-        .issue_token(origin, Credentials { email, password })
-        .await;
+    let credentials = Credentials {
+        email: request.email,
+        password: request.password,
+        code: request.code,
+    };
+    let issued = app.sign_in.issue_token(origin, credentials).await;
     let issued = match issued {
         Ok(issued) => issued,
         Err(SignInError::InvalidCredentials) => return Err(Problem::SignInRequired),
         Err(SignInError::Service(error)) => return Err(error.into()),
     };
-    let body = Json(Issued {
+    let body = Issued {
         token: issued.session.token.expose(),
         token_type: "Bearer",
         expires_at: issued.session.expires_at,
         role: issued.role.name(),
         organization: issued.organization.uuid(),
-    });
-    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    Ok((StatusCode::CREATED, no_store, body).into_response())
+    };
+    Ok(shown_once(StatusCode::CREATED, body))
 }
 
 /// Revokes the token, or ends the session, with which the request is authenticated.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::collections::VecDeque;
 
 use access::Caller;
@@ -9,6 +10,7 @@ use access::Disclosed;
 use access::NotPhi;
 
 use super::FhirError;
+use super::conditions::ResolvedConditions;
 use super::entry_read;
 use super::entry_write::EntryRef;
 use super::entry_write::entry_response;
@@ -29,6 +31,7 @@ use crate::services::records::Applied;
 use crate::services::records::ApplyError;
 use crate::services::records::Change;
 use crate::services::records::Refusal;
+use crate::services::request_budget::RequestBudget;
 use fhir::OperationOutcome;
 use fhir::bundle::BatchItem;
 use fhir::bundle::EntryJson;
@@ -44,6 +47,7 @@ use fhir::bundle::segments;
 pub(super) struct BatchExecutor<'a> {
     app: &'a AppState,
     caller: &'a Caller,
+    budget: &'a RequestBudget,
     responses: BTreeMap<usize, Disclosed<EntryJson>>,
     /// The memory of the responses.
     reserved: Reservation,
@@ -57,6 +61,17 @@ pub(super) struct BatchExecutor<'a> {
     unavailable: Option<ServiceError>,
     /// The content of responses to writes.
     preference: ReturnPreference,
+    /// The conditions without a match by which an entry has created a resource.
+    settled: BTreeSet<usize>,
+}
+
+/// The progress of a batch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum BatchProgress {
+    /// Every entry has its response.
+    Complete,
+    /// A condition of the remaining entries finds something else now.
+    ConditionChanged,
 }
 
 /// Writes that are tried in one database transaction.
@@ -75,6 +90,7 @@ impl<'a> BatchExecutor<'a> {
     pub(super) fn new(
         app: &'a AppState,
         caller: &'a Caller,
+        budget: &'a RequestBudget,
         entries: usize,
         preference: ReturnPreference,
     ) -> Result<Self, ServiceError> {
@@ -83,6 +99,7 @@ impl<'a> BatchExecutor<'a> {
         Ok(Self {
             app,
             caller,
+            budget,
             responses: BTreeMap::new(),
             reserved: app.memory.reserve(CallerId::of(caller), statuses)?,
             remaining_bytes: MAX_RESPONSE_BYTES,
@@ -90,26 +107,67 @@ impl<'a> BatchExecutor<'a> {
             any_success: false,
             unavailable: None,
             preference,
+            settled: BTreeSet::new(),
         })
     }
 
-    /// Executes all entries. The responses are in the Bundle's order.
+    /// Executes the entries that have no response yet.
+    pub(super) async fn execute(
+        &mut self,
+        items: Vec<Result<BatchItem, OperationOutcome>>,
+        conditions: &ResolvedConditions,
+    ) -> BatchProgress {
+        for segment in segments(items) {
+            match segment {
+                Segment::Refused(entry, outcome) if !self.is_done(entry) => {
+                    self.refuse(entry, outcome);
+                }
+                Segment::NoOp(no_op) if !self.is_done(no_op.entry) => {
+                    self.no_op(no_op, conditions).await;
+                }
+                Segment::Read(read) if !self.is_done(read.entry) => self.read(read).await,
+                Segment::Writes(mut writes) => {
+                    writes.retain(|write| !self.is_done(write.entry));
+                    if self.write(writes, conditions).await == BatchProgress::ConditionChanged {
+                        return BatchProgress::ConditionChanged;
+                    }
+                }
+                Segment::Refused(..) | Segment::NoOp(_) | Segment::Read(_) => {}
+            }
+        }
+        BatchProgress::Complete
+    }
+
+    /// Whether an entry has its response.
+    fn is_done(&self, entry: usize) -> bool {
+        self.responses.contains_key(&entry)
+    }
+
+    /// The number of entries that have their response.
+    pub(super) fn done(&self) -> usize {
+        self.responses.len()
+    }
+
+    /// The conditions whose results are final: an entry has created a resource because nothing matched.
+    pub(super) const fn settled(&self) -> &BTreeSet<usize> {
+        &self.settled
+    }
+
+    /// Sets the response of each entry without one to an error.
+    pub(super) fn fail_remaining(&mut self, entries: usize, error: ServiceError) {
+        for entry in 0..entries {
+            if !self.is_done(entry) {
+                self.fail(entry, error);
+            }
+        }
+    }
+
+    /// The responses, in the Bundle's order.
     ///
     /// # Errors
     ///
     /// A dependency is unavailable, and no entry succeeded.
-    pub(super) async fn execute(
-        mut self,
-        items: Vec<Result<BatchItem, OperationOutcome>>,
-    ) -> Result<BundleResponses, FhirError> {
-        for segment in segments(items) {
-            match segment {
-                Segment::Refused(entry, outcome) => self.refuse(entry, outcome),
-                Segment::NoOp(no_op) => self.no_op(no_op).await,
-                Segment::Read(read) => self.read(read).await,
-                Segment::Writes(writes) => self.write(writes).await,
-            }
-        }
+    pub(super) fn finish(self) -> Result<BundleResponses, FhirError> {
         match self.unavailable {
             Some(error) if !self.any_success => Err(FhirError::Failed(error.into())),
             _ => Ok(BundleResponses {
@@ -119,10 +177,10 @@ impl<'a> BatchExecutor<'a> {
         }
     }
 
-    async fn no_op(&mut self, no_op: EntryNoOp) {
+    async fn no_op(&mut self, no_op: EntryNoOp, conditions: &ResolvedConditions) {
         let response = match self.unavailable {
             Some(error) => Err(error.into()),
-            None => existing(self.app, self.caller, no_op).await,
+            None => existing(self.app, self.caller, conditions, no_op).await,
         };
         match response {
             Ok(response) => {
@@ -138,7 +196,10 @@ impl<'a> BatchExecutor<'a> {
             Some(error) => Err(error.into()),
             // The response is full: a resource that cannot be sent is not read, so it is not recorded as disclosed.
             None if self.remaining_bytes == 0 => Err(ServiceError::ResponseTooLarge.into()),
-            None => entry_read::read(self.app, self.caller, &read, self.remaining_bytes).await,
+            None => {
+                let (app, caller, budget) = (self.app, self.caller, self.budget);
+                entry_read::read(app, caller, budget, &read, self.remaining_bytes).await
+            }
         };
         match response {
             Ok((response, reserved)) => {
@@ -154,12 +215,26 @@ impl<'a> BatchExecutor<'a> {
 
     /// Tries writes in one transaction. If some are refused, the others are tried again; if an error does not say which
     /// write failed, each is tried alone.
-    async fn write(&mut self, writes: Vec<ResourceWrite>) {
+    async fn write(
+        &mut self,
+        writes: Vec<ResourceWrite>,
+        conditions: &ResolvedConditions,
+    ) -> BatchProgress {
         let mut group = WriteGroup::default();
         for write in writes {
             let entry = EntryRef::of_entry(&write);
             let index = write.entry;
-            match into_change(self.app, self.caller, entry, write).await {
+            let condition = conditions.evidence(entry.condition);
+            match into_change(
+                self.app,
+                self.caller,
+                entry,
+                write,
+                condition,
+                &HashSet::new(),
+            )
+            .await
+            {
                 Ok(change) => group.push((entry, change)),
                 Err(error) => self.fail_with(index, error),
             }
@@ -172,9 +247,11 @@ impl<'a> BatchExecutor<'a> {
                 match self.app.records.apply(&group.changes).await {
                     Ok(applied) => {
                         self.any_success = true;
+                        self.settle(&group, conditions);
                         self.responses
                             .extend(group.responses(applied, self.preference));
                     }
+                    Err(ApplyError::ConditionChanged) => return BatchProgress::ConditionChanged,
                     Err(ApplyError::Refused(refusals)) => {
                         self.refuse_all(&mut group, &refusals);
                         groups.push_front(group);
@@ -188,6 +265,16 @@ impl<'a> BatchExecutor<'a> {
                     Err(ApplyError::Service(_)) => groups.extend(group.one_by_one()),
                 }
             }
+        }
+        BatchProgress::Complete
+    }
+
+    /// Notes what a group has written: no condition of a later entry takes notice of it.
+    fn settle(&mut self, group: &WriteGroup<'_>, conditions: &ResolvedConditions) {
+        for entry in &group.entries {
+            conditions.own_writes().add(entry.target);
+            let unmatched = entry.condition.filter(|it| conditions.is_unmatched(*it));
+            self.settled.extend(unmatched);
         }
     }
 

@@ -9,14 +9,13 @@ use axum::response::Response;
 use http::HeaderMap;
 
 use super::FhirError;
-use super::batch::BatchExecutor;
-use super::conditions;
+use super::bundle_execution::BundleExecution;
 use super::json_response;
 use super::parameters::FormatQuery;
+use super::parameters::SubsetQuery;
 use super::preference::ReturnPreference;
 use super::request;
 use super::transaction::BundleResponses;
-use super::transaction::transaction;
 use crate::http::authentication::CurrentCaller;
 use crate::http::body::RequestBody;
 use crate::http::body::ResponseBody;
@@ -28,16 +27,11 @@ use crate::http::unread::discard;
 use crate::limits::MAX_BUNDLE_BYTES;
 use crate::services::budget::CallerId;
 use crate::services::document;
-use crate::services::error::ServiceError;
 use crate::services::records::bundle_subject;
-use crate::services::records::random_id;
 use crate::services::records::resource_subjects;
 use fhir::ResourceType;
 use fhir::ResponseForm;
-use fhir::bundle::BundleRequest;
-use fhir::bundle::BundleType;
 use fhir::bundle::EntryJson;
-use fhir::bundle::parse;
 use fhir::bundle::response;
 
 /// Executes a transaction or a batch.
@@ -50,7 +44,7 @@ use fhir::bundle::response;
     post,
     path = "/fhir",
     operation_id = "fhir.bundle",
-    params(FormatQuery),
+    params(FormatQuery, SubsetQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
         ("application/json"),
@@ -77,7 +71,7 @@ pub(crate) async fn bundle(
     post,
     path = "/fhir/",
     operation_id = "fhir.bundle_with_slash",
-    params(FormatQuery),
+    params(FormatQuery, SubsetQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
         ("application/json"),
@@ -116,29 +110,8 @@ async fn execute(
         ReturnPreference::Minimal | ReturnPreference::OperationOutcome => 0,
     };
     let returned = app.memory.reserve(share, returned)?;
-    let (memory, server) = (app.memory.clone(), format!("{}/fhir", app.public_origin));
-    // Parsing a large Bundle takes a tenth of a second, so it runs on a blocking thread.
-    let parsed = tokio::task::spawn_blocking(move || {
-        body.parse(&memory, |bytes| {
-            parse(bytes, Some(&server)).map_err(FhirError::from)
-        })
-    });
-    let parsed = parsed.await.map_err(ServiceError::from)?;
-    let (bundle, document_memory) = parsed?;
-    let matches = conditions::resolve(app, caller, bundle.conditions()).await?;
-    let resolved = tokio::task::spawn_blocking(move || bundle.resolve(&matches, &mut random_id));
-    let (bundle_type, responses) = match resolved.await.map_err(ServiceError::from)?? {
-        BundleRequest::Transaction(request) => {
-            let responses = transaction(app, caller, request, preference).await?;
-            (BundleType::Transaction, responses)
-        }
-        BundleRequest::Batch(items) => {
-            let executor = BatchExecutor::new(app, caller, items.len(), preference)?;
-            (BundleType::Batch, executor.execute(items).await?)
-        }
-    };
-    // All parsed documents are dropped by now.
-    drop(document_memory);
+    let execution = BundleExecution::new(app, caller, body, preference);
+    let (bundle_type, responses) = execution.execute().await?;
     let BundleResponses {
         entries,
         mut reserved,

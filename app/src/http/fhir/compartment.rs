@@ -15,19 +15,19 @@ use http::HeaderMap;
 use zeroize::Zeroizing;
 
 use super::FhirError;
-use super::json_response;
+use super::bundle_response;
 use super::parameters::CompartmentPath;
+use super::parameters::FormatQuery;
 use super::parameters::PatientPath;
 use super::parameters::SearchQuery;
 use super::request;
-use super::search::base;
 use super::search::resources;
 use crate::http::authentication::CurrentCaller;
-use crate::http::body::ResponseBody;
 use crate::http::openapi::FhirResource;
 use crate::http::openapi::Id;
 use crate::http::openapi::OutcomeResponse;
 use crate::http::state::AppState;
+use crate::services::request_budget::RequestBudget;
 
 /// The resources of a type in a patient's chart that match opaque parameters.
 ///
@@ -39,7 +39,7 @@ use crate::http::state::AppState;
     get,
     path = "/fhir/{type}/{id}/{compartment}",
     operation_id = "fhir.search_in_compartment",
-    params(PatientPath, Id, CompartmentPath, SearchQuery),
+    params(PatientPath, Id, CompartmentPath, SearchQuery, FormatQuery),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
 pub(crate) async fn by_url(
@@ -53,12 +53,12 @@ pub(crate) async fn by_url(
     let resource_type = compartment_type(&resource_type)?;
     request::require_json_accepted(&headers)?;
     let query = query.unwrap_or_default();
-    search::url::screen(resource_type, &base(&app), &query)?;
+    search::url::screen(resource_type, &app.fhir_base(), &query)?;
     let parameters = Zeroizing::new(query.into_bytes());
-    let found = resources(&app, &caller, resource_type, Some(patient.id), parameters);
-    Ok(json_response(found.await?.map(|(bundle, reserved)| {
-        ResponseBody::reserved(bundle, reserved)
-    })))
+    let budget = RequestBudget::new();
+    let of = (resource_type, Some(patient.id));
+    let found = resources(&app, &caller, &budget, of, parameters);
+    Ok(bundle_response(found.await?))
 }
 
 /// The Patient in a path.

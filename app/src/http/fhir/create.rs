@@ -14,6 +14,7 @@ use http::HeaderMap;
 
 use super::FhirError;
 use super::parameters::FormatQuery;
+use super::parameters::SubsetQuery;
 use super::parameters::TypePath;
 use super::preference::ReturnPreference;
 use super::request;
@@ -34,7 +35,7 @@ use crate::services::records::random_id;
     post,
     path = "/fhir/{type}",
     operation_id = "fhir.create",
-    params(TypePath, FormatQuery),
+    params(TypePath, FormatQuery, SubsetQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
         ("application/json"),
@@ -74,7 +75,7 @@ async fn create_as(
     let target = Reference { resource_type, id };
     let checked = check(target, query, headers);
     let preference = ReturnPreference::of(headers).unwrap_or(ReturnPreference::Representation);
-    let server = format!("{}/fhir", app.public_origin);
+    let server = app.fhir_base();
     let parser = move |bytes: &[u8]| single::create(bytes, resource_type, id, &server);
     let read = single_write::read_body(app, caller, target, checked, body, parser);
     let (write, memory) = read.await?;

@@ -11,6 +11,7 @@ use http::HeaderMap;
 
 use super::FhirError;
 use super::parameters::FormatQuery;
+use super::parameters::SubsetQuery;
 use super::parameters::TypePath;
 use super::preference::ReturnPreference;
 use super::request;
@@ -32,7 +33,7 @@ use crate::services::budget::CallerId;
     delete,
     path = "/fhir/{type}/{id}",
     operation_id = "fhir.delete",
-    params(TypePath, Id, FormatQuery),
+    params(TypePath, Id, FormatQuery, SubsetQuery),
     responses(
         (status = 204, description = "The resource is deleted, or does not exist"),
         (status = 412, response = OutcomeResponse),
@@ -58,6 +59,7 @@ pub(crate) async fn delete(
         id: target.id,
         content: WriteContent::Delete,
         precondition,
+        condition: None,
     };
     let memory = app.memory.reserve(CallerId::of(&caller), 0)?;
     let preference = ReturnPreference::Minimal;

@@ -20,6 +20,7 @@ use crate::services::document;
 use crate::services::error::ServiceError;
 use crate::services::records::StoredResource;
 use crate::services::records::subject;
+use crate::services::request_budget::RequestBudget;
 
 /// Executes the read of an entry, whose response may have `max_bytes`. Returns the response with twice its memory,
 /// because the response to the Bundle is a copy.
@@ -30,9 +31,11 @@ use crate::services::records::subject;
 pub(super) async fn read(
     app: &AppState,
     caller: &Caller,
+    budget: &RequestBudget,
     read: &EntryRead,
     max_bytes: usize,
 ) -> Result<(Disclosed<EntryJson>, Reservation), FhirError> {
+    budget.admit()?;
     let share = CallerId::of(caller);
     let mut memory = app.memory.reserve(share, 0)?;
     let entry = match &read.interaction {
@@ -41,18 +44,18 @@ pub(super) async fn read(
             let permitted = app.gate.permit(caller, Read, subject).await?;
             let records = &app.records;
             let stored = records.read(&permitted, *resource_type, *id, max_bytes);
-            of_stored(stored.await?, read, &mut memory)
+            of_stored(stored.await?, budget, read, &mut memory)
         }
         ReadInteraction::Version(Reference { resource_type, id }, version) => {
             let subject = subject(caller.organization(), *resource_type).id(*id);
             let permitted = app.gate.permit(caller, Read, subject).await?;
             let records = &app.records;
             let stored = records.read_version(&permitted, *resource_type, *id, *version, max_bytes);
-            of_stored(stored.await?, read, &mut memory)
+            of_stored(stored.await?, budget, read, &mut memory)
         }
         ReadInteraction::History { target, query } => {
             let query = Zeroizing::new(query.as_bytes().to_vec());
-            let found = history::resource_history(app, caller, *target, query).await?;
+            let found = history::resource_history(app, caller, budget, *target, query).await?;
             of_bundle(found, max_bytes, &mut memory)?
         }
         ReadInteraction::Search {
@@ -60,7 +63,7 @@ pub(super) async fn read(
             query,
         } => {
             let query = Zeroizing::new(query.as_bytes().to_vec());
-            let found = search::searchset(app, caller, *resource_type, query).await?;
+            let found = search::searchset(app, caller, budget, *resource_type, query).await?;
             of_bundle(found, max_bytes, &mut memory)?
         }
     };
@@ -70,10 +73,12 @@ pub(super) async fn read(
 /// The entry of a resource.
 fn of_stored(
     stored: Disclosed<StoredResource>,
+    budget: &RequestBudget,
     read: &EntryRead,
     memory: &mut Reservation,
 ) -> Disclosed<EntryJson> {
     stored.map(|stored| {
+        budget.charge_bodies(1, stored.bytes);
         let mut reserved = stored.reserved;
         let (resource, meta) = (stored.resource, stored.meta);
         let response = if read.precondition.is_not_modified(meta) {

@@ -1,5 +1,8 @@
 //! The writes of a request as changes for the record service, and the responses to them.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use access::Caller;
 use access::Write;
 
@@ -10,7 +13,9 @@ use crate::services::records::Applied;
 use crate::services::records::BasisError;
 use crate::services::records::Change;
 use crate::services::records::Effect;
+use crate::services::records::Evidence;
 use crate::services::records::RefusalReason;
+use crate::services::records::contained_issue;
 use crate::services::records::subject;
 use fhir::Issue;
 use fhir::IssueCode;
@@ -22,6 +27,7 @@ use fhir::bundle::EntryResponse;
 use fhir::bundle::ResourceWrite;
 use fhir::bundle::WriteContent;
 use fhir::bundle::WrittenContent;
+use uuid::Uuid;
 
 /// The place of a write in its request.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +36,8 @@ pub(super) struct EntryRef {
     pub(super) index: Option<usize>,
     /// The resource that is written.
     pub(super) target: Reference,
+    /// The index of the condition that decided on the write.
+    pub(super) condition: Option<usize>,
 }
 
 impl EntryRef {
@@ -38,6 +46,7 @@ impl EntryRef {
         Self {
             index: Some(write.entry),
             target: write.target(),
+            condition: write.condition,
         }
     }
 
@@ -50,7 +59,9 @@ impl EntryRef {
     }
 }
 
-/// Obtains the permit for a write, and converts it to a change for the record service.
+/// Obtains the permit for a write, and converts it to a change for the record service. `condition` is the evidence of the
+/// condition on which it depends. A chart that the caller does not reach, of one of the `stored_patients`, may be new: the same
+/// transaction stores the Patient. That is decided when all of its writes are recorded.
 ///
 /// # Errors
 ///
@@ -60,23 +71,33 @@ pub(super) async fn into_change<'caller>(
     caller: &'caller Caller,
     entry: EntryRef,
     write: ResourceWrite,
+    condition: Option<Arc<Evidence>>,
+    stored_patients: &HashSet<Uuid>,
 ) -> Result<Change<'caller>, FhirError> {
     let (resource_type, id) = (write.resource_type, write.id);
     let subject = subject(caller.organization(), resource_type).id(id);
+    let may_be_new = |patient: &Uuid| {
+        stored_patients.contains(patient) && !caller.reaches_chart((*patient).into())
+    };
     let subject = match &write.content {
         WriteContent::Whole {
             owner: Some(patient),
             ..
-        } => subject.patient((*patient).into()),
-        WriteContent::Whole { owner: None, .. } | WriteContent::Patch(_) | WriteContent::Delete => {
-            subject
-        }
+        } if !may_be_new(patient) => subject.patient((*patient).into()),
+        WriteContent::Whole { .. } | WriteContent::Patch(_) | WriteContent::Delete => subject,
     };
     let permitted = app.gate.permit(caller, Write, subject).await?;
-    let server = format!("{}/fhir", app.public_origin);
-    let change = app.records.change(permitted, write, &server).await;
+    let server = app.fhir_base();
+    let change = app
+        .records
+        .change(permitted, write, condition, &server)
+        .await;
     change.map_err(|error| match error {
         BasisError::Refused(reason) => FhirError::Refused(refusal_outcome(reason, entry)),
+        BasisError::Contained(index) => {
+            let issue = contained_issue(&entry.resource_path(), index);
+            FhirError::Refused(OperationOutcome::new(Status::UnprocessableEntity, issue))
+        }
         BasisError::Patch(outcome) => FhirError::Refused(outcome),
         BasisError::Service(error) => error.into(),
     })
@@ -211,6 +232,7 @@ mod tests {
                 resource_type,
                 id: Uuid::from_u128(7),
             },
+            condition: None,
         };
         let rendered = |reason, entry| {
             let outcome = refusal_outcome(reason, entry);

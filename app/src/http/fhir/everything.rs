@@ -13,19 +13,21 @@ use http::HeaderMap;
 use zeroize::Zeroizing;
 
 use super::FhirError;
+use super::bundle_response;
 use super::compartment;
 use super::cursor;
-use super::json_response;
 use super::parameters::EverythingParameters;
+use super::parameters::FormatQuery;
 use super::parameters::PatientPath;
+use super::parameters::SubsetQuery;
 use super::request;
 use crate::http::authentication::CurrentCaller;
-use crate::http::body::ResponseBody;
 use crate::http::openapi::FhirResource;
 use crate::http::openapi::Id;
 use crate::http::openapi::OutcomeResponse;
 use crate::http::state::AppState;
 use crate::services::records::subject;
+use crate::services::request_budget::RequestBudget;
 
 /// The Patient, the other resources of its chart, and the resources of the organization to which these refer.
 ///
@@ -37,7 +39,7 @@ use crate::services::records::subject;
     get,
     path = "/fhir/{type}/{id}/$everything",
     operation_id = "fhir.everything",
-    params(PatientPath, Id, EverythingParameters),
+    params(PatientPath, Id, EverythingParameters, FormatQuery, SubsetQuery),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
 pub(crate) async fn everything(
@@ -61,24 +63,24 @@ pub(crate) async fn everything(
         |resource, meta, mode| search::searchset_entry(origin, form.subset(resource), meta, mode);
     let after = page.position.as_deref().map(Vec::as_slice);
     let records = &app.records;
-    let found = records.everything(&permitted, patient.id.into(), &query, after, &entry);
-    let mut next = None;
-    let found = found.await?.map(|mut found| {
-        next = found.next.take();
-        found
+    let (budget, of) = (RequestBudget::new(), patient.id.into());
+    let found = records.everything(&permitted, &budget, of, &query, after, &entry);
+    let found = found.await?;
+    let sealed = cursor::seal(&app, &caller, path.clone(), page.query, found, |found| {
+        found.next.take()
     });
-    let cursor = match next {
-        Some(next) => cursor::seal(&app, &caller, path.clone(), page.query, next).await?,
-        None => None,
-    };
-    Ok(json_response(found.map(|found| {
+    let (found, next) = sealed.await?;
+    Ok(bundle_response(found.map(|mut found| {
+        found
+            .entries
+            .extend(next.is_cut.then(search::unpaged_entry));
         let searchset = Searchset {
             origin,
             path: &path,
             total: None,
-            next: cursor.as_deref(),
+            next: next.cursor.as_deref(),
         };
         let bundle = form.render(searchset.bundle(found.entries));
-        ResponseBody::reserved(bundle, found.reserved)
+        (bundle, found.reserved)
     })))
 }

@@ -19,14 +19,15 @@ use http::HeaderMap;
 use zeroize::Zeroizing;
 
 use super::FhirError;
+use super::bundle_response;
 use super::cursor;
 use super::cursor::Page;
-use super::json_response;
+use super::parameters::FormatQuery;
 use super::parameters::HistoryParameters;
+use super::parameters::SubsetQuery;
 use super::parameters::TypePath;
 use super::request;
 use crate::http::authentication::CurrentCaller;
-use crate::http::body::ResponseBody;
 use crate::http::openapi::FhirResource;
 use crate::http::openapi::Id;
 use crate::http::openapi::OutcomeResponse;
@@ -37,6 +38,7 @@ use crate::services::records::HistoryRange;
 use crate::services::records::HistoryVersion;
 use crate::services::records::OpenVersion;
 use crate::services::records::subject;
+use crate::services::request_budget::RequestBudget;
 
 /// The history of a resource, newest version first.
 ///
@@ -47,7 +49,7 @@ use crate::services::records::subject;
     get,
     path = "/fhir/{type}/{id}/_history",
     operation_id = "fhir.history_of_resource",
-    params(TypePath, Id, HistoryParameters),
+    params(TypePath, Id, HistoryParameters, FormatQuery, SubsetQuery),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
 pub(crate) async fn of_resource(
@@ -60,10 +62,9 @@ pub(crate) async fn of_resource(
     request::require_json_accepted(&headers)?;
     let target = request::reference(&resource_type, &id)?;
     let parameters = Zeroizing::new(query.unwrap_or_default().into_bytes());
-    let history = resource_history(&app, &caller, target, parameters).await?;
-    Ok(json_response(history.map(|(bundle, reserved)| {
-        ResponseBody::reserved(bundle, reserved)
-    })))
+    let budget = RequestBudget::new();
+    let history = resource_history(&app, &caller, &budget, target, parameters).await?;
+    Ok(bundle_response(history))
 }
 
 /// The history of all resources of a type in a patient's chart, newest version first.
@@ -75,7 +76,7 @@ pub(crate) async fn of_resource(
     get,
     path = "/fhir/{type}/_history",
     operation_id = "fhir.history_of_type",
-    params(TypePath, HistoryParameters),
+    params(TypePath, HistoryParameters, FormatQuery, SubsetQuery),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
 pub(crate) async fn of_type(
@@ -100,13 +101,11 @@ pub(crate) async fn of_type(
     let permitted = app.gate.permit(&caller, Read, subject).await?;
     let of = (resource_type, patient.into());
     let entry = entries(&app, &query.form);
-    let records = &app.records;
-    let found = records.history_of_type(&permitted, of, range(&query, &page), entry);
+    let (records, budget) = (&app.records, RequestBudget::new());
+    let found = records.history_of_type(&permitted, &budget, of, range(&query, &page), entry);
     let found = found.await?;
     let bundle = bundle(&app, &caller, path, page.query, &query.form, found).await?;
-    Ok(json_response(bundle.map(|(bundle, reserved)| {
-        ResponseBody::reserved(bundle, reserved)
-    })))
+    Ok(bundle_response(bundle))
 }
 
 /// The history of a resource as a Bundle, with its memory.
@@ -117,6 +116,7 @@ pub(crate) async fn of_type(
 pub(super) async fn resource_history(
     app: &AppState,
     caller: &Caller,
+    budget: &RequestBudget,
     target: Reference,
     parameters: Zeroizing<Vec<u8>>,
 ) -> Result<Disclosed<(Zeroizing<Vec<u8>>, Reservation)>, FhirError> {
@@ -128,7 +128,9 @@ pub(super) async fn resource_history(
     let permitted = app.gate.permit(caller, Read, subject).await?;
     let (range, of) = (range(&query, &page), (resource_type, id));
     let entry = entries(app, &query.form);
-    let found = app.records.history(&permitted, of, range, entry).await?;
+    let records = &app.records;
+    let found = records.history(&permitted, budget, of, range, entry);
+    let found = found.await?;
     bundle(app, caller, path, page.query, &query.form, found).await
 }
 
@@ -168,18 +170,19 @@ async fn bundle(
     form: &ResponseForm,
     found: Disclosed<HistoryPage>,
 ) -> Result<Disclosed<(Zeroizing<Vec<u8>>, Reservation)>, FhirError> {
-    let mut next = None;
-    let found = found.map(|mut found| {
-        next = found.next.take();
-        found
+    let sealed = cursor::seal(app, caller, path.clone(), query, found, |found| {
+        found.next.take()
     });
-    let cursor = match next {
-        Some(next) => cursor::seal(app, caller, path.clone(), query, next).await?,
-        None => None,
-    };
+    let (found, next) = sealed.await?;
     Ok(found.map(|found| {
         let origin = &app.public_origin;
-        let bundle = history_bundle(origin, &path, found.total, cursor.as_deref(), found.entries);
+        let bundle = history_bundle(
+            origin,
+            &path,
+            found.total,
+            next.cursor.as_deref(),
+            found.entries,
+        );
         (form.render(bundle), found.reserved)
     }))
 }

@@ -11,6 +11,7 @@ use http::HeaderMap;
 
 use super::FhirError;
 use super::parameters::FormatQuery;
+use super::parameters::SubsetQuery;
 use super::request;
 use crate::http::fixed_document::FixedDocument;
 use crate::http::fixed_document::Freshness;
@@ -21,6 +22,7 @@ use fhir::FHIR_JSON;
 use fhir::ResourceType;
 use fhir::ResponseForm;
 use fhir::capability;
+use fhir::capability::Feature;
 
 /// The `CapabilityStatement`. It requires no authentication, because it contains no PHI.
 ///
@@ -31,7 +33,7 @@ use fhir::capability;
     get,
     path = "/fhir/metadata",
     operation_id = "fhir.metadata",
-    params(FormatQuery),
+    params(FormatQuery, SubsetQuery),
     responses(
         (status = 200, response = FhirResource),
         (status = 304, description = "The client has the current statement"),
@@ -49,7 +51,12 @@ pub(crate) async fn metadata(
     ResponseForm::parse(ResourceType::Patient, query.as_deref().unwrap_or_default())?;
     let statement = STATEMENT.get_or_init(|| {
         let version = env!("CARGO_PKG_VERSION");
-        let statement = capability::statement(&app.public_origin, version, app.clock.now());
+        let features: &[Feature] = match app.exports {
+            Some(_) => &[Feature::BulkExport],
+            None => &[],
+        };
+        let (origin, started) = (&app.public_origin, app.clock.now());
+        let statement = capability::statement(origin, version, started, features);
         let content = Bytes::from(statement.to_string());
         let content = NotPhi::assert(content, "the capability statement has no data of records");
         FixedDocument::new(FHIR_JSON, content)

@@ -3,6 +3,7 @@
 //! The web tier admits only what they describe. A handler parses the query string itself.
 
 use fhir::ResourceType;
+use fhir::bulk_export::FORMATS;
 use fhir::limits::MAX_COUNT;
 use fhir::search;
 use utoipa::IntoParams;
@@ -39,7 +40,7 @@ pub(crate) struct VersionPath {
     version: u64,
 }
 
-/// The query parameters that concern the form of a response.
+/// The query parameters that concern the format of a response.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "a schema: `ResponseForm` reads the query string")]
@@ -48,6 +49,13 @@ pub(crate) struct FormatQuery {
     format: String,
     #[param(rename = "_pretty", required = false)]
     pretty: bool,
+}
+
+/// The query parameters that select elements of the resources in a response.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "a schema: `ResponseForm` reads the query string")]
+pub(crate) struct SubsetQuery {
     #[param(rename = "_summary", required = false, schema_with = summaries)]
     summary: String,
     #[param(rename = "_elements", required = false, schema_with = names)]
@@ -69,14 +77,6 @@ pub(crate) struct HistoryParameters {
     subject: String,
     #[param(rename = "_cursor", required = false, schema_with = cursor)]
     cursor: String,
-    #[param(rename = "_format", required = false, schema_with = formats)]
-    format: String,
-    #[param(rename = "_pretty", required = false)]
-    pretty: bool,
-    #[param(rename = "_summary", required = false, schema_with = summaries)]
-    summary: String,
-    #[param(rename = "_elements", required = false, schema_with = names)]
-    elements: String,
 }
 
 /// The search parameters that tell nothing of a person, and may be sent in a URL.
@@ -115,10 +115,6 @@ pub(crate) struct SearchQuery {
     reverse_include: String,
     #[param(rename = "_cursor", required = false, schema_with = cursor)]
     cursor: String,
-    #[param(rename = "_format", required = false, schema_with = formats)]
-    format: String,
-    #[param(rename = "_pretty", required = false)]
-    pretty: bool,
     #[param(rename = "_summary", required = false, schema_with = search_summaries)]
     summary: String,
     #[param(rename = "_elements", required = false, schema_with = names)]
@@ -159,14 +155,37 @@ pub(crate) struct EverythingParameters {
     since: String,
     #[param(rename = "_cursor", required = false, schema_with = cursor)]
     cursor: String,
-    #[param(rename = "_format", required = false, schema_with = formats)]
-    format: String,
-    #[param(rename = "_pretty", required = false)]
-    pretty: bool,
-    #[param(rename = "_summary", required = false, schema_with = summaries)]
-    summary: String,
-    #[param(rename = "_elements", required = false, schema_with = names)]
-    elements: String,
+}
+
+/// The type in a path that only a Group has.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "a schema: handlers extract the path as text")]
+pub(crate) struct GroupPath {
+    #[param(rename = "type", schema_with = group_type)]
+    resource_type: String,
+}
+
+/// The query parameters of `$export`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "a schema: `ExportQuery` reads the query string")]
+pub(crate) struct ExportParameters {
+    #[param(rename = "_type", required = false, schema_with = listed_types)]
+    types: String,
+    #[param(rename = "_since", required = false, schema_with = date)]
+    since: String,
+    #[param(rename = "_outputFormat", required = false, schema_with = output_formats)]
+    output_format: String,
+}
+
+/// The number of a file in a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "a schema: handlers extract the path as text")]
+pub(crate) struct FilePath {
+    #[param(schema_with = file_number)]
+    file: u32,
 }
 
 /// The query parameters of `$validate`.
@@ -178,10 +197,6 @@ pub(crate) struct ValidateParameters {
     mode: String,
     #[param(required = false, schema_with = profiles)]
     profile: String,
-    #[param(rename = "_format", required = false, schema_with = formats)]
-    format: String,
-    #[param(rename = "_pretty", required = false)]
-    pretty: bool,
 }
 
 /// The search form: any search parameter of the type.
@@ -215,6 +230,18 @@ fn types() -> Object {
 
 fn patient_type() -> Object {
     one_of([ResourceType::Patient.name()])
+}
+
+fn group_type() -> Object {
+    one_of([ResourceType::Group.name()])
+}
+
+fn output_formats() -> Object {
+    one_of(FORMATS)
+}
+
+fn file_number() -> Object {
+    pattern("[0-9]{1,5}", "The number of a file: 0, 1, …")
 }
 
 fn chart_types() -> Object {
@@ -308,20 +335,23 @@ fn ids() -> Object {
 }
 
 fn categories() -> Array {
-    repeated(listed(search::url::CATEGORIES))
+    let (systems, codes) = (search::url::CATEGORY_SYSTEMS, search::url::CATEGORIES);
+    repeated(listed(&systems, &codes))
 }
 
 fn statuses() -> Array {
-    repeated(listed(search::url::STATUSES))
+    let (systems, codes) = (search::url::STATUS_SYSTEMS, search::url::STATUSES);
+    repeated(listed(&systems, &codes))
 }
 
-/// Codes of a list, separated by commas, each after the URL of a code system or alone.
-fn listed<'c>(codes: impl IntoIterator<Item = &'c str>) -> Object {
-    let codes: Vec<&str> = codes.into_iter().collect();
-    let code = format!("(http://[A-Za-z0-9./-]+\\|)?({})", codes.join("|"));
+/// Codes of a list, separated by commas, each after the URL of a listed code system or alone.
+fn listed(systems: &[&str], codes: &[&str]) -> Object {
+    let literal = systems.join("|").replace('.', "[.]");
+    let code = format!("(({literal})?\\|)?({})", codes.join("|"));
     let words = format!(
-        "Codes, separated by commas, each alone or after its system of HL7 and |: {}.",
-        codes.join(", ")
+        "Codes, separated by commas, each alone or after its system and |: {}. Systems: {}.",
+        codes.join(", "),
+        systems.join(", ")
     );
     pattern(&format!("{code}(,{code})*"), words)
 }

@@ -13,6 +13,7 @@ use http::HeaderMap;
 
 use super::FhirError;
 use super::parameters::FormatQuery;
+use super::parameters::SubsetQuery;
 use super::parameters::TypePath;
 use super::preference::ReturnPreference;
 use super::request;
@@ -34,7 +35,7 @@ use crate::http::state::AppState;
     patch,
     path = "/fhir/{type}/{id}",
     operation_id = "fhir.patch",
-    params(TypePath, Id, FormatQuery),
+    params(TypePath, Id, FormatQuery, SubsetQuery),
     request_body(content((Resource = "application/json-patch+json"))),
     responses(
         (status = 200, response = FhirResource),
@@ -66,6 +67,7 @@ pub(crate) async fn patch(
             id: target.id,
             content: WriteContent::Patch(JsonPatch::parse(bytes)?),
             precondition,
+            condition: None,
         })
     };
     let read = single_write::read_body(&app, &caller, target, checked, body, parser);

@@ -1,4 +1,4 @@
-//! The header `Prefer`: the content of responses to writes (RFC 7240; R4 3.1.0.1.10).
+//! The header `Prefer`: the content of responses to writes, and asynchronous responses (RFC 7240; R4 3.1.0.1.10).
 
 use http::HeaderMap;
 
@@ -34,6 +34,14 @@ impl ReturnPreference {
     }
 }
 
+/// Whether a request prefers an asynchronous response: `respond-async`.
+pub(super) fn is_async(headers: &HeaderMap) -> bool {
+    let values = headers.get_all("prefer").into_iter();
+    let preferences = values.filter_map(|value| value.to_str().ok());
+    let mut preferences = preferences.flat_map(|value| value.split([',', ';']));
+    preferences.any(|it| it.trim().eq_ignore_ascii_case("respond-async"))
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
@@ -44,6 +52,19 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("prefer", HeaderValue::from_static(value));
         ReturnPreference::of(&headers)
+    }
+
+    #[test]
+    fn an_asynchronous_response_is_preferred_among_others() {
+        let prefers = |value| {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", HeaderValue::from_static(value));
+            is_async(&headers)
+        };
+        assert!(prefers("respond-async"));
+        assert!(prefers("return=minimal, Respond-Async; wait=10"));
+        assert!(!prefers("respond-async=no") && !prefers("return=minimal"));
+        assert!(!is_async(&HeaderMap::new()));
     }
 
     #[test]

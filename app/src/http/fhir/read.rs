@@ -15,6 +15,7 @@ use http::header;
 use super::FhirError;
 use super::json_response;
 use super::parameters::FormatQuery;
+use super::parameters::SubsetQuery;
 use super::parameters::TypePath;
 use super::parameters::VersionPath;
 use super::request;
@@ -50,7 +51,7 @@ use fhir::VersionMeta;
     get,
     path = "/fhir/{type}/{id}",
     operation_id = "fhir.read",
-    params(TypePath, Id, FormatQuery),
+    params(TypePath, Id, FormatQuery, SubsetQuery),
     responses(
         (status = 200, response = FhirResource),
         (status = 304, description = "The client has the current version"),
@@ -88,7 +89,7 @@ pub(crate) async fn read(
     get,
     path = "/fhir/{type}/{id}/_history/{version}",
     operation_id = "fhir.vread",
-    params(TypePath, Id, VersionPath, FormatQuery),
+    params(TypePath, Id, VersionPath, FormatQuery, SubsetQuery),
     responses(
         (status = 200, response = FhirResource),
         (status = 304, description = "The client has the version"),

@@ -21,15 +21,15 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::FhirError;
+use super::bundle_response;
 use super::cursor;
-use super::json_response;
+use super::parameters::FormatQuery;
 use super::parameters::SearchForm;
 use super::parameters::SearchQuery;
 use super::parameters::TypePath;
 use super::request;
 use crate::http::authentication::CurrentCaller;
 use crate::http::body::RequestBody;
-use crate::http::body::ResponseBody;
 use crate::http::openapi::FhirResource;
 use crate::http::openapi::OutcomeResponse;
 use crate::http::state::AppState;
@@ -37,6 +37,7 @@ use crate::limits::MAX_FORM_BYTES;
 use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
 use crate::services::records::subject;
+use crate::services::request_budget::RequestBudget;
 
 /// The matches of a search form.
 ///
@@ -47,7 +48,7 @@ use crate::services::records::subject;
     post,
     path = "/fhir/{type}/_search",
     operation_id = "fhir.search_by_form",
-    params(TypePath, SearchQuery),
+    params(TypePath, SearchQuery, FormatQuery),
     request_body(content = inline(SearchForm), content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
@@ -63,7 +64,7 @@ pub(crate) async fn by_form(
     request::require_form_body(&headers)?;
     request::require_json_accepted(&headers)?;
     let query = query.unwrap_or_default();
-    search::url::screen(resource_type, &base(&app), &query)?;
+    search::url::screen(resource_type, &app.fhir_base(), &query)?;
     // Permitted before the body is read, so that a refused request uses no memory.
     let subject = subject(caller.organization(), resource_type);
     let _permitted = app.gate.permit(&caller, Search, subject).await?;
@@ -82,7 +83,7 @@ pub(crate) async fn by_form(
     get,
     path = "/fhir/{type}",
     operation_id = "fhir.search",
-    params(TypePath, SearchQuery),
+    params(TypePath, SearchQuery, FormatQuery),
     responses((status = 200, response = FhirResource), (status = "default", response = OutcomeResponse))
 )]
 pub(crate) async fn by_url(
@@ -95,7 +96,7 @@ pub(crate) async fn by_url(
     let resource_type = request::resource_type(&resource_type)?;
     request::require_json_accepted(&headers)?;
     let query = query.unwrap_or_default();
-    search::url::screen(resource_type, &base(&app), &query)?;
+    search::url::screen(resource_type, &app.fhir_base(), &query)?;
     respond(
         &app,
         &caller,
@@ -103,11 +104,6 @@ pub(crate) async fn by_url(
         Zeroizing::new(query.into_bytes()),
     )
     .await
-}
-
-/// The base URL of the API.
-pub(super) fn base(app: &AppState) -> String {
-    format!("{}/fhir", app.public_origin)
 }
 
 /// The parameters of a URL and of a form, as one form.
@@ -127,10 +123,9 @@ async fn respond(
     resource_type: ResourceType,
     parameters: Zeroizing<Vec<u8>>,
 ) -> Result<Response, FhirError> {
-    let found = searchset(app, caller, resource_type, parameters).await?;
-    Ok(json_response(found.map(|(bundle, reserved)| {
-        ResponseBody::reserved(bundle, reserved)
-    })))
+    let budget = RequestBudget::new();
+    let found = searchset(app, caller, &budget, resource_type, parameters).await?;
+    Ok(bundle_response(found))
 }
 
 /// The searchset of form-encoded parameters, which may be a cursor, with its memory.
@@ -141,15 +136,16 @@ async fn respond(
 pub(super) async fn searchset(
     app: &AppState,
     caller: &Caller,
+    budget: &RequestBudget,
     resource_type: ResourceType,
     parameters: Zeroizing<Vec<u8>>,
 ) -> Result<Disclosed<(Zeroizing<Vec<u8>>, Reservation)>, FhirError> {
     if resource_type == ResourceType::Patient {
         let interaction = format!("search/{resource_type}");
         let page = cursor::open(app, caller, &interaction, parameters).await?;
-        return super::search_patients::searchset(app, caller, interaction, page).await;
+        return super::search_patients::searchset(app, caller, budget, interaction, page).await;
     }
-    resources(app, caller, resource_type, None, parameters).await
+    resources(app, caller, budget, (resource_type, None), parameters).await
 }
 
 /// The searchset of resources of another type than Patient, in the compartment of a patient if one is named.
@@ -160,8 +156,8 @@ pub(super) async fn searchset(
 pub(super) async fn resources(
     app: &AppState,
     caller: &Caller,
-    resource_type: ResourceType,
-    compartment: Option<Uuid>,
+    budget: &RequestBudget,
+    (resource_type, compartment): (ResourceType, Option<Uuid>),
     parameters: Zeroizing<Vec<u8>>,
 ) -> Result<Disclosed<(Zeroizing<Vec<u8>>, Reservation)>, FhirError> {
     let path = match compartment {
@@ -170,7 +166,7 @@ pub(super) async fn resources(
     };
     let interaction = format!("search/{path}");
     let page = cursor::open(app, caller, &interaction, parameters).await?;
-    let query = ResourceQuery::parse(resource_type, &base(app), &page.query, None)?;
+    let query = ResourceQuery::parse(resource_type, &app.fhir_base(), &page.query, None)?;
     let query = match compartment {
         Some(patient) => query.within(patient)?,
         None => query,
@@ -190,28 +186,24 @@ pub(super) async fn resources(
     let entry =
         |resource, meta, mode| search::searchset_entry(origin, form.subset(resource), meta, mode);
     let after = page.position.as_deref().map(Vec::as_slice);
-    let found = app.records.search_type(&permitted, &query, after, &entry);
+    let records = &app.records;
+    let found = records.search_type(&permitted, budget, &query, after, &entry);
     let found = found.await?;
-    let mut next = None;
-    let found = found.map(|mut found| {
-        next = found.next.take();
-        found
+    let sealed = cursor::seal(app, caller, interaction, page.query, found, |found| {
+        found.next.take()
     });
-    let has_more = next.is_some();
-    let cursor = match next {
-        Some(next) => cursor::seal(app, caller, interaction, page.query, next).await?,
-        None => None,
-    };
-    let is_cut = has_more && cursor.is_none();
+    let (found, next) = sealed.await?;
     let results = query.results();
     let show_total = results.total != Total::None || results.summary == SummaryMode::Count;
     Ok(found.map(|mut found| {
-        found.entries.extend(is_cut.then(search::unpaged_entry));
+        found
+            .entries
+            .extend(next.is_cut.then(search::unpaged_entry));
         let searchset = Searchset {
             origin,
             path: &path,
             total: show_total.then_some(found.total),
-            next: cursor.as_deref(),
+            next: next.cursor.as_deref(),
         };
         (form.render(searchset.bundle(found.entries)), found.reserved)
     }))

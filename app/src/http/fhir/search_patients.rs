@@ -15,6 +15,7 @@ use super::cursor::Page;
 use crate::http::state::AppState;
 use crate::services::budget::Reservation;
 use crate::services::records::subject;
+use crate::services::request_budget::RequestBudget;
 
 /// The searchset of the patients that a page's query matches, with its memory.
 ///
@@ -24,13 +25,18 @@ use crate::services::records::subject;
 pub(super) async fn searchset(
     app: &AppState,
     caller: &Caller,
+    budget: &RequestBudget,
     interaction: String,
     page: Page,
 ) -> Result<Disclosed<(Zeroizing<Vec<u8>>, Reservation)>, FhirError> {
     let resource_type = ResourceType::Patient;
-    let subject = subject(caller.organization(), resource_type);
-    let permitted = app.gate.permit(caller, Search, subject).await?;
     let mut query = search::parse(&page.query, None)?;
+    let subject = subject(caller.organization(), resource_type);
+    let subject = match query.only_id() {
+        Some(id) => subject.id(id).patient(id.into()),
+        None => subject,
+    };
+    let permitted = app.gate.permit(caller, Search, subject).await?;
     if query.form.is_count() {
         query.count = 0;
     }
@@ -38,23 +44,19 @@ pub(super) async fn searchset(
     let after = page.position.as_deref().map(Vec::as_slice);
     let found = app
         .records
-        .search_resources(&permitted, &query, after, |patient, meta| {
+        .search_resources(&permitted, budget, &query, after, |patient, meta| {
             let patient = form.subset(patient);
             search::searchset_entry(origin, patient, meta, SearchMode::Match)
         });
-    let mut next = None;
-    let found = found.await?.map(|mut found| {
-        next = found.next.take();
-        found
+    let found = found.await?;
+    let sealed = cursor::seal(app, caller, interaction, page.query, found, |found| {
+        found.next.take()
     });
-    let has_more = next.is_some();
-    let cursor = match next {
-        Some(next) => cursor::seal(app, caller, interaction, page.query, next).await?,
-        None => None,
-    };
-    let is_cut = has_more && cursor.is_none();
+    let (found, next) = sealed.await?;
     Ok(found.map(|mut found| {
-        found.entries.extend(is_cut.then(search::unpaged_entry));
+        found
+            .entries
+            .extend(next.is_cut.then(search::unpaged_entry));
         if found.is_truncated {
             found.entries.push(search::truncated_entry());
         }
@@ -62,7 +64,7 @@ pub(super) async fn searchset(
             origin,
             path: resource_type.name(),
             total: (!query.omits_total).then_some(found.total),
-            next: cursor.as_deref(),
+            next: next.cursor.as_deref(),
         };
         (form.render(searchset.bundle(found.entries)), found.reserved)
     }))

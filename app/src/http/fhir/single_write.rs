@@ -1,5 +1,7 @@
 //! Writes of one resource: create, update, patch and delete.
 
+use std::collections::HashSet;
+
 use access::Caller;
 use access::Disclosed;
 use access::NotPhi;
@@ -97,9 +99,10 @@ pub(super) async fn execute(
     let entry = EntryRef {
         index: None,
         target: write.target(),
+        condition: None,
     };
     let is_patch = matches!(write.content, WriteContent::Patch(_));
-    let change = into_change(app, caller, entry, write).await?;
+    let change = into_change(app, caller, entry, write, None, &HashSet::new()).await?;
     let changes = [change];
     let applied = app.records.apply(&changes).await;
     let applied = applied.map_err(|error| refused(error, entry))?;
@@ -219,6 +222,8 @@ fn refused(error: ApplyError, entry: EntryRef) -> FhirError {
             Some(refusal) => FhirError::Refused(refusal_outcome(refusal.reason, entry)),
             None => ServiceError::Internal.into(),
         },
+        // The change has no condition.
+        ApplyError::ConditionChanged => ServiceError::Internal.into(),
         ApplyError::Service(error) => error.into(),
     }
 }

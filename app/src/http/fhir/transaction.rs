@@ -1,6 +1,7 @@
 //! Execution of a transaction: all writes or none, then the reads.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use access::Caller;
 use access::Disclosed;
@@ -17,6 +18,7 @@ use fhir::bundle::WrittenContent;
 use fhir::bundle::entry_path;
 
 use super::FhirError;
+use super::conditions::ResolvedConditions;
 use super::entry_read;
 use super::entry_write::EntryRef;
 use super::entry_write::entry_response;
@@ -31,7 +33,9 @@ use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
 use crate::services::records::ApplyError;
+use crate::services::records::Refusal;
 use crate::services::records::subject;
+use crate::services::request_budget::RequestBudget;
 
 /// The responses to the entries of a Bundle, with the reservation of their memory.
 pub(super) struct BundleResponses {
@@ -39,6 +43,14 @@ pub(super) struct BundleResponses {
     pub(super) entries: Disclosed<Vec<EntryJson>>,
     /// The memory of the responses and their copy in the Bundle.
     pub(super) reserved: Reservation,
+}
+
+/// The result of a transaction.
+pub(super) enum TransactionResult {
+    /// It was executed.
+    Executed(BundleResponses),
+    /// A condition finds something else now, and nothing was written.
+    ConditionChanged,
 }
 
 /// Executes a transaction.
@@ -50,21 +62,27 @@ pub(super) struct BundleResponses {
 pub(super) async fn transaction(
     app: &AppState,
     caller: &Caller,
+    budget: &RequestBudget,
     request: TransactionRequest,
+    conditions: &ResolvedConditions,
     preference: ReturnPreference,
-) -> Result<BundleResponses, FhirError> {
+) -> Result<TransactionResult, FhirError> {
     let entries = request.writes.len() + request.no_ops.len() + request.reads.len();
     // The responses to entries, and their copy in the Bundle.
     let memory = 2 * ENTRY_RESPONSE_BYTES.saturating_mul(entries);
     let mut reserved = app.memory.reserve(CallerId::of(caller), memory)?;
     let mut responses = BTreeMap::new();
     for no_op in request.no_ops {
-        responses.insert(no_op.entry, existing(app, caller, no_op).await?);
+        let response = existing(app, caller, conditions, no_op).await?;
+        responses.insert(no_op.entry, response);
     }
-    write(app, caller, request.writes, preference, &mut responses).await?;
+    match write(app, caller, request.writes, conditions, preference).await? {
+        Some(written) => responses.extend(written),
+        None => return Ok(TransactionResult::ConditionChanged),
+    }
     let mut remaining = MAX_RESPONSE_BYTES;
     for read in request.reads {
-        let response = match entry_read::read(app, caller, &read, remaining).await {
+        let response = match entry_read::read(app, caller, budget, &read, remaining).await {
             Ok((response, memory)) => {
                 // The reservation is twice the length of the entry.
                 remaining = remaining.saturating_sub(memory.amount() / 2);
@@ -75,29 +93,38 @@ pub(super) async fn transaction(
         };
         responses.insert(read.entry, response);
     }
-    Ok(BundleResponses {
+    Ok(TransactionResult::Executed(BundleResponses {
         entries: Disclosed::all(responses.into_values()),
         reserved,
-    })
+    }))
 }
 
-/// Makes the writes of a transaction in one database transaction.
+/// Makes the writes of a transaction in one database transaction. Returns the responses by the index of their entry; none if a
+/// condition finds something else now.
 async fn write(
     app: &AppState,
     caller: &Caller,
     writes: Vec<ResourceWrite>,
+    conditions: &ResolvedConditions,
     preference: ReturnPreference,
-    responses: &mut BTreeMap<usize, Disclosed<EntryJson>>,
-) -> Result<(), FhirError> {
+) -> Result<Option<Vec<(usize, Disclosed<EntryJson>)>>, FhirError> {
     let mut entries = Vec::with_capacity(writes.len());
     let mut changes = Vec::with_capacity(writes.len());
+    let stored_patients = writes.iter().filter(|it| it.stores_patient());
+    let stored_patients: HashSet<_> = stored_patients.map(|it| it.id).collect();
     for write in writes {
         let entry = EntryRef::of_entry(&write);
-        changes.push(into_change(app, caller, entry, write).await?);
+        let condition = conditions.evidence(entry.condition);
+        let change = into_change(app, caller, entry, write, condition, &stored_patients);
+        changes.push(change.await?);
         entries.push(entry);
     }
-    let applied = app.records.apply(&changes).await;
-    let applied = applied.map_err(|error| first_refusal(error, &entries))?;
+    let applied = match app.records.apply(&changes).await {
+        Ok(applied) => applied,
+        Err(ApplyError::ConditionChanged) => return Ok(None),
+        Err(ApplyError::Refused(refusals)) => return Err(first_refusal(&refusals, &entries)),
+        Err(ApplyError::Service(error)) => return Err(error.into()),
+    };
     let written = entries.into_iter().zip(changes);
     let made = applied.map(|applied| {
         let pairs = written.zip(applied).map(|((entry, change), applied)| {
@@ -106,35 +133,33 @@ async fn write(
         });
         pairs.collect::<Vec<_>>()
     });
-    for (index, response) in made.each() {
-        responses.insert(index, response);
-    }
-    Ok(())
+    Ok(Some(made.each().collect()))
 }
 
-/// The response to a conditional write that has nothing to write: the existing resource, or 204.
+/// The response to a conditional write that has nothing to write: the existing resource in the version that the condition
+/// found, which the event of the search names, or in the version that an earlier entry has written; 204 without one.
 pub(super) async fn existing(
     app: &AppState,
     caller: &Caller,
+    conditions: &ResolvedConditions,
     no_op: EntryNoOp,
 ) -> Result<Disclosed<EntryJson>, FhirError> {
+    let resource_type = no_op.resource_type;
     // The response tells whether a resource exists, as the refusal of a write does.
-    let subject = subject(caller.organization(), no_op.resource_type);
+    let subject = subject(caller.organization(), resource_type);
     let permitted = app.gate.permit(caller, Write, subject).await?;
-    let meta = match no_op.existing {
-        Some(id) => {
-            app.records
-                .written_meta(&permitted, no_op.resource_type, id)
-                .await?
+    let existing = no_op.existing.map(|id| Reference { resource_type, id });
+    let meta = match existing {
+        Some(it) if conditions.own_writes().contains(it) => {
+            let current = app.records.written_meta(&permitted, resource_type, it.id);
+            current.await?
         }
+        Some(it) => conditions.found_version(no_op.condition, it.id),
         None => None,
     };
-    let response = match no_op.existing.zip(meta) {
-        Some((id, meta)) => EntryResponse::Written {
-            target: Reference {
-                resource_type: no_op.resource_type,
-                id,
-            },
+    let response = match existing.zip(meta) {
+        Some((target, meta)) => EntryResponse::Written {
+            target,
             meta,
             created: false,
             content: WrittenContent::Minimal,
@@ -161,11 +186,7 @@ fn refused_entry(error: FhirError, caller: &Caller, entry: usize) -> Disclosed<E
 }
 
 /// The error of a transaction: the outcome of the first refused change.
-fn first_refusal(error: ApplyError, entries: &[EntryRef]) -> FhirError {
-    let refusals = match error {
-        ApplyError::Refused(refusals) => refusals,
-        ApplyError::Service(error) => return error.into(),
-    };
+fn first_refusal(refusals: &[Refusal], entries: &[EntryRef]) -> FhirError {
     let first = refusals.first().and_then(|refusal| {
         let entry = entries.get(refusal.change)?;
         Some(refusal_outcome(refusal.reason, *entry))

@@ -13,6 +13,7 @@ use http::header;
 
 use super::FhirError;
 use super::parameters::FormatQuery;
+use super::parameters::SubsetQuery;
 use super::parameters::TypePath;
 use super::preference::ReturnPreference;
 use super::request;
@@ -35,7 +36,7 @@ use crate::http::state::AppState;
     put,
     path = "/fhir/{type}/{id}",
     operation_id = "fhir.update",
-    params(TypePath, Id, FormatQuery),
+    params(TypePath, Id, FormatQuery, SubsetQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
         ("application/json"),
@@ -62,7 +63,7 @@ pub(crate) async fn update(
         .and_then(|()| request::require_json_accepted(&headers))
         .and_then(|()| precondition(&headers));
     let preference = ReturnPreference::of(&headers).unwrap_or(ReturnPreference::Representation);
-    let server = format!("{}/fhir", app.public_origin);
+    let server = app.fhir_base();
     let parser = move |bytes: &[u8]| single::update(bytes, target, &server);
     let precondition = checked.as_ref().copied().unwrap_or(WritePrecondition::None);
     let checked = checked.map(drop);

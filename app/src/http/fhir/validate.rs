@@ -15,6 +15,7 @@ use http::HeaderMap;
 
 use super::FhirError;
 use super::json_response;
+use super::parameters::FormatQuery;
 use super::parameters::TypePath;
 use super::parameters::ValidateParameters;
 use super::request;
@@ -31,6 +32,8 @@ use crate::limits::MAX_BUNDLE_BYTES;
 use crate::services::budget::CallerId;
 use crate::services::error::ServiceError;
 use crate::services::records::bundle_subject;
+use crate::services::records::contained_issue;
+use crate::services::records::refused_contained;
 use crate::services::records::resource_subjects;
 
 /// Validates a resource of any type.
@@ -42,7 +45,7 @@ use crate::services::records::resource_subjects;
     post,
     path = "/fhir/$validate",
     operation_id = "fhir.validate",
-    params(ValidateParameters),
+    params(ValidateParameters, FormatQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
         ("application/json"),
@@ -70,7 +73,7 @@ pub(crate) async fn any_type(
     post,
     path = "/fhir/{type}/$validate",
     operation_id = "fhir.validate_type",
-    params(TypePath, ValidateParameters),
+    params(TypePath, ValidateParameters, FormatQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
         ("application/json"),
@@ -102,7 +105,7 @@ pub(crate) async fn of_type(
     post,
     path = "/fhir/{type}/{id}/$validate",
     operation_id = "fhir.validate_resource",
-    params(TypePath, Id, ValidateParameters),
+    params(TypePath, Id, ValidateParameters, FormatQuery),
     request_body(content(
         (Resource = "application/fhir+json"),
         ("application/json"),
@@ -141,12 +144,15 @@ async fn respond(
     }
     let share = CallerId::of(caller);
     let body = RequestBody::read(&app.memory, share, body, MAX_BUNDLE_BYTES).await?;
-    let (memory, server) = (app.memory.clone(), format!("{}/fhir", app.public_origin));
+    let (memory, server) = (app.memory.clone(), app.fhir_base());
     // A long body takes a tenth of a second, so it is validated on a blocking thread.
     let outcome = tokio::task::spawn_blocking(move || {
         let query = query.unwrap_or_default();
         body.parse(&memory, |bytes| {
-            validation::validate(bytes, target, &query, &server).map_err(FhirError::from)
+            let policy = |resource: &fhir::Resource, path: &str| {
+                refused_contained(resource).map(|index| contained_issue(path, index))
+            };
+            validation::validate(bytes, target, &query, &server, &policy).map_err(FhirError::from)
         })
     });
     let (outcome, _memory) = outcome.await.map_err(ServiceError::from)??;

@@ -56,19 +56,22 @@ pub(crate) enum Tag {
     Fhir,
     /// The workflow around it, under `/api`.
     Workflow,
+    /// The authorization server of machine clients.
+    OAuth,
     /// Pages and their forms, for people.
     Pages,
 }
 
 impl Tag {
     /// All tags, in the order of the document.
-    pub(crate) const ALL: [Self; 3] = [Self::Fhir, Self::Workflow, Self::Pages];
+    pub(crate) const ALL: [Self; 4] = [Self::Fhir, Self::Workflow, Self::OAuth, Self::Pages];
 
     /// The tag of the operations of a path.
     pub(crate) fn of(path: &str) -> Self {
         match path.split('/').nth(1) {
             Some("fhir") => Self::Fhir,
             Some("api") => Self::Workflow,
+            Some("oauth" | ".well-known") => Self::OAuth,
             Some(_) | None => Self::Pages,
         }
     }
@@ -78,6 +81,7 @@ impl Tag {
         match self {
             Self::Fhir => "FHIR",
             Self::Workflow => "workflow",
+            Self::OAuth => "OAuth 2.0",
             Self::Pages => "pages",
         }
     }
@@ -87,6 +91,7 @@ impl Tag {
         match self {
             Self::Fhir => "fhir",
             Self::Workflow => "workflow",
+            Self::OAuth => "oauth",
             Self::Pages => "pages",
         }
     }
@@ -97,7 +102,10 @@ impl Tag {
             Self::Fhir => {
                 "FHIR R4 (4.0.1). GET /fhir/metadata describes resource types and search parameters."
             }
-            Self::Workflow => "JSON: tokens, the session, people and the audit trail.",
+            Self::Workflow => {
+                "JSON: tokens, the session, people, machine clients and the audit trail."
+            }
+            Self::OAuth => "Tokens of machine clients, by SMART Backend Services.",
             Self::Pages => "Pages and forms for people.",
         }
     }

@@ -38,6 +38,17 @@ pub(crate) struct Id {
     id: Uuid,
 }
 
+/// A member of a patient's care team in a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "a schema: handlers extract the ids as text")]
+pub(crate) struct MemberIds {
+    /// The patient: a UUID in lower case.
+    id: Uuid,
+    /// The person: a UUID in lower case.
+    person: Uuid,
+}
+
 /// The name of a role.
 pub(crate) enum RoleName {}
 

@@ -1,4 +1,4 @@
-//! The style sheet and the icon, compiled in. Their names contain a hash of their content, so that
+//! The style sheet, the script and the icon, compiled in. Their names contain a hash of their content, so that
 //! browsers can cache them without revalidation.
 
 use std::sync::LazyLock;
@@ -7,9 +7,13 @@ use access::NotPhi;
 use axum::extract::Path;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::StatusCode;
+use sha2::Digest as _;
+use sha2::Sha256;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 use utoipa::openapi::schema::ObjectBuilder;
@@ -41,6 +45,8 @@ impl Asset {
 
 /// Stem and extension of the style sheet's name.
 const STYLE: (&str, &str) = ("style", "css");
+/// Stem and extension of the script's name.
+const SCRIPT: (&str, &str) = ("page", "js");
 /// Stem and extension of the icon's name.
 const ICON: (&str, &str) = ("favicon", "svg");
 
@@ -51,6 +57,11 @@ static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| {
         include_bytes!("../../../assets/style.css"),
     )
 });
+const SCRIPT_BYTES: &[u8] = include_bytes!("../../../assets/page.js");
+static SCRIPT_ASSET: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new(SCRIPT, "text/javascript; charset=utf-8", SCRIPT_BYTES));
+static SCRIPT_INTEGRITY: LazyLock<String> =
+    LazyLock::new(|| format!("sha256-{}", STANDARD.encode(Sha256::digest(SCRIPT_BYTES))));
 static FAVICON: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         ICON,
@@ -62,6 +73,16 @@ static FAVICON: LazyLock<Asset> = LazyLock::new(|| {
 /// The path of the style sheet.
 pub(crate) fn stylesheet() -> &'static str {
     &STYLESHEET.path
+}
+
+/// The path of the script.
+pub(crate) fn script() -> &'static str {
+    &SCRIPT_ASSET.path
+}
+
+/// The hash of the script, which the browser compares (Subresource Integrity).
+pub(crate) fn script_integrity() -> &'static str {
+    &SCRIPT_INTEGRITY
 }
 
 /// The path of the icon.
@@ -82,28 +103,32 @@ pub(crate) struct FilePath {
 /// The schema of the file names, with any hash.
 fn names() -> Object {
     let hash = "[0-9a-f]{16}";
-    let names = [STYLE, ICON].map(|(stem, extension)| format!("{stem}\\.{hash}\\.{extension}"));
+    let names =
+        [STYLE, SCRIPT, ICON].map(|(stem, extension)| format!("{stem}\\.{hash}\\.{extension}"));
     ObjectBuilder::new()
         .schema_type(Type::String)
         .pattern(Some(format!("^({})$", names.join("|"))))
         .build()
 }
 
-/// The style sheet and the icon.
+/// The style sheet, the script and the icon.
 #[utoipa::path(
     get,
     path = "/assets/{file}",
     operation_id = "pages.asset",
     params(FilePath),
     responses(
-        (status = 200, description = "The file, which can be cached without revalidation", content(("text/css"), ("image/svg+xml"))),
+        (status = 200, description = "The file, which can be cached without revalidation", content(("text/css"), ("text/javascript"), ("image/svg+xml"))),
         (status = 304, description = "The client has the current file"),
         (status = 404, description = "The file has another version now")
     )
 )]
 pub(crate) async fn get(Path(file): Path<String>, headers: HeaderMap) -> Response {
     let named = |asset: &&Asset| asset.path.strip_prefix("/assets/") == Some(file.as_str());
-    let Some(asset) = [&*STYLESHEET, &*FAVICON].into_iter().find(named) else {
+    let Some(asset) = [&*STYLESHEET, &*SCRIPT_ASSET, &*FAVICON]
+        .into_iter()
+        .find(named)
+    else {
         return StatusCode::NOT_FOUND.into_response();
     };
     asset.document.response(&headers, Freshness::Immutable)

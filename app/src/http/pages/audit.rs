@@ -99,6 +99,8 @@ pub(crate) struct EventRow {
     outcome: Outcome,
     records: Vec<RecordName>,
     more_records: usize,
+    /// The number of matches that a search counted and the event does not name.
+    counted: Option<u32>,
     purpose: &'static str,
     source: String,
 }
@@ -138,6 +140,9 @@ impl EventRow {
             outcome: event.outcome,
             records: listed.collect(),
             more_records: event.records.len().saturating_sub(MAX_RECORDS),
+            counted: event
+                .suppressed
+                .filter(|_| event.outcome != Outcome::Refused),
             purpose: purpose(event.purpose),
             source: event.source.clone().unwrap_or_default(),
         }
@@ -181,8 +186,13 @@ fn action(action: Action) -> &'static str {
         Action::List => "List",
         Action::Search => "Search",
         Action::Provision => "Set up",
+        Action::ChangeCredential => "Change sign-in",
+        Action::ChangeCareTeam => "Change care team",
+        Action::BreakGlass => "Emergency access",
+        Action::Review => "Review",
         Action::Attest => "Attest",
         Action::KeyOperation => "Key operation",
+        Action::Export => "Export",
         Action::FinishUpgrade => "Finish an upgrade",
         Action::Tampering => "Tampering found",
         #[cfg(feature = "next-release")]
@@ -195,6 +205,7 @@ fn purpose(purpose: PurposeOfUse) -> &'static str {
     match purpose {
         PurposeOfUse::Treatment => "Treatment",
         PurposeOfUse::Operations => "Operations",
+        PurposeOfUse::BreakGlass => "Emergency",
         PurposeOfUse::Payment => "Payment",
         PurposeOfUse::Administration => "Administration",
         PurposeOfUse::PatientRequest => "Patient's request",

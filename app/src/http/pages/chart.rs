@@ -1,12 +1,17 @@
 //! The page of a patient's chart: demographics, and the timeline of clinical records.
 
+use access::Caller;
 use access::DataClass;
+use access::Disclosed;
 use access::Operation;
 use access::Read;
 use askama::Template;
 use axum::extract::Path;
 use axum::extract::Query;
 use axum::extract::State;
+use axum::response::IntoResponse as _;
+use axum::response::Redirect;
+use axum::response::Response;
 use phi::PatientId;
 use serde::Deserialize;
 use time::Date;
@@ -16,6 +21,7 @@ use utoipa::openapi::schema::Object;
 use super::chart_gaps::ChartGaps;
 use super::dates::DisplayDate;
 use super::dates::age;
+use super::dates::minute;
 use super::html::Html;
 use super::layout::CurrentUser;
 use super::layout::Layout;
@@ -33,6 +39,8 @@ use crate::http::openapi::one_of;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::limits::MAX_RESPONSE_BYTES;
+use crate::services::budget::Reservation;
+use crate::services::error::ServiceError;
 use crate::services::records::chart_subject;
 use crate::services::records::subject;
 use fhir::Demographics;
@@ -65,20 +73,26 @@ fn resource_types() -> Object {
     path = "/patients/{id}",
     operation_id = "pages.chart",
     params(Id, ChartQuery),
-    responses((status = "default", response = Page))
+    responses((status = 303, description = "Only emergency access opens it"), (status = "default", response = Page))
 )]
 pub(crate) async fn show(
     State(app): State<AppState>,
     caller: CurrentCaller,
     Path(id): Path<String>,
     Query(query): Query<ChartQuery>,
-) -> Result<Html<ChartPage>, Problem> {
+) -> Result<Response, Problem> {
     let id = parse_id(&id).map_err(|_issue| Problem::NotFound)?;
     let (patient, organization) = (PatientId::from_uuid(id), caller.organization());
     // The check selects the page only; each branch obtains its own permit.
     let disclosed = if caller.may(Operation::Read, DataClass::Clinical) {
         let subject = chart_subject(organization).patient(patient);
-        let permitted = app.gate.permit(&caller, Read, subject).await?;
+        let permitted = match app.gate.permit(&caller, Read, subject).await {
+            Err(ServiceError::OutsideCareTeam) => {
+                let emergency = format!("/patients/{id}/emergency-access");
+                return Ok(Redirect::to(&emergency).into_response());
+            }
+            permitted => permitted?,
+        };
         let chart = app.records.chart(&permitted, patient).await?;
         let shown = query.kind.as_deref().and_then(shown_type);
         let page = page_number(query.page.as_deref());
@@ -94,36 +108,47 @@ pub(crate) async fn show(
             (patient.map(shown_patient), Some(clinical), chart.reserved)
         })
     } else {
-        let subject = subject(organization, ResourceType::Patient)
-            .id(id)
-            .patient(patient);
-        let permitted = app.gate.permit(&caller, Read, subject).await?;
-        let stored = app
-            .records
-            .read(&permitted, ResourceType::Patient, id, MAX_RESPONSE_BYTES)
-            .await?;
-        stored.map(|stored| {
-            let patient = shown_patient(&stored.resource);
-            (Some(patient), None, stored.reserved)
-        })
+        let demographics = demographics(&app, &caller, patient).await?;
+        demographics.map(|(patient, reserved)| (Some(patient), None, reserved))
     };
     let user = CurrentUser::of(&app, &caller, NavSection::Patients).await?;
     let today = app.clock.now().date();
-    Ok(Html::reserved(disclosed.map(
-        |(patient, clinical, reserved)| {
-            let (demographics, status) = patient.unzip();
-            let page = ChartPage {
-                layout: Layout {
-                    title: "Chart",
-                    user: Some(user),
-                },
-                patient: demographics.map(|patient| PatientHeader::new(&patient, today)),
-                status: status.unwrap_or_default(),
-                clinical,
-            };
-            (page, reserved)
-        },
-    )))
+    let emergency = caller.emergency_access(patient);
+    let emergency_until = emergency.map(|it| minute(it.until));
+    let care_team = caller
+        .may(Operation::List, DataClass::CareTeams)
+        .then(|| format!("/patients/{id}/care-team"));
+    let page = Html::reserved(disclosed.map(|(patient, clinical, reserved)| {
+        let (demographics, status) = patient.unzip();
+        let page = ChartPage {
+            layout: Layout {
+                title: "Chart",
+                user: Some(user),
+            },
+            patient: demographics.map(|patient| PatientHeader::new(&patient, today)),
+            status: status.unwrap_or_default(),
+            clinical,
+            care_team,
+            emergency_until,
+        };
+        (page, reserved)
+    }));
+    Ok(page.into_response())
+}
+
+/// The demographics of a patient; what the page shows to a role without clinical records.
+pub(super) async fn demographics(
+    app: &AppState,
+    caller: &Caller,
+    patient: PatientId,
+) -> Result<Disclosed<((Demographics, PatientStatus), Reservation)>, Problem> {
+    let (kind, id) = (ResourceType::Patient, patient.uuid());
+    let subject = subject(caller.organization(), kind).id(id).patient(patient);
+    let permitted = app.gate.permit(caller, Read, subject).await?;
+    let stored = app.records.read(&permitted, kind, id, MAX_RESPONSE_BYTES);
+    Ok(stored
+        .await?
+        .map(|stored| (shown_patient(&stored.resource), stored.reserved)))
 }
 
 /// The page of a chart.
@@ -137,6 +162,10 @@ pub(crate) struct ChartPage {
     pub(crate) status: PatientStatus,
     /// The clinical records, for roles that may read them.
     pub(crate) clinical: Option<ClinicalRecords>,
+    /// The page of the care team, for roles that may see it.
+    pub(crate) care_team: Option<String>,
+    /// The end of the emergency access by which alone the caller reaches the chart.
+    pub(crate) emergency_until: Option<String>,
 }
 
 /// The clinical records of a chart.
@@ -236,6 +265,8 @@ mod tests {
             patient: Some(header),
             status: PatientStatus::default(),
             clinical: None,
+            care_team: None,
+            emergency_until: None,
         }
         .render()
         .unwrap();

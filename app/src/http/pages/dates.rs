@@ -2,6 +2,7 @@
 
 use time::Date;
 use time::Month;
+use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
@@ -86,6 +87,12 @@ fn month(number: &str) -> Option<Month> {
 
 fn abbreviation(month: Month) -> String {
     month.to_string().chars().take(3).collect()
+}
+
+/// A time in UTC, to the minute.
+pub(crate) fn minute(at: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+    at.format(format).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The start page: a redirect to the first section of the caller's role.
 
+use access::DataClass;
+use access::Operation;
 use axum::response::Redirect;
 
 use super::layout::NavSection;
@@ -11,6 +13,7 @@ use crate::http::problem::Problem;
 ///
 /// # Errors
 ///
+/// [`Problem::SecondFactorRequired`] for a caller that may set up a second factor and open nothing else;
 /// [`Problem::NotFound`] for a role without sections.
 #[utoipa::path(
     get,
@@ -19,9 +22,11 @@ use crate::http::problem::Problem;
     responses((status = 303, description = "The first section of the role"), (status = "default", response = Page))
 )]
 pub(crate) async fn redirect(caller: CurrentCaller) -> Result<Redirect, Problem> {
-    let section = NavSection::of(&caller)
-        .into_iter()
-        .next()
-        .ok_or(Problem::NotFound)?;
-    Ok(Redirect::to(section.href()))
+    match NavSection::of(&caller).first() {
+        Some(section) => Ok(Redirect::to(section.href())),
+        None if caller.may(Operation::Write, DataClass::Account) => {
+            Err(Problem::SecondFactorRequired)
+        }
+        None => Err(Problem::NotFound),
+    }
 }

@@ -15,10 +15,12 @@ use crate::http::body::ResponseBody;
 use crate::http::problem::Problem;
 use crate::services::budget::Reservation;
 
-/// The content security policy of pages: styles, images and forms of this origin, nothing else.
+/// The content security policy of pages: styles, images, forms and the script of this origin, nothing else. The script stands
+/// in no page, and cannot insert markup.
 pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
-     base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'",
 );
 
 /// A page with its status. It is constructed only from a disclosed value or a value without PHI.
@@ -47,6 +49,11 @@ impl<T> Html<T> {
             page,
             reserved: Some(reserved),
         }
+    }
+
+    /// The page with another status.
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
     }
 
     pub(crate) fn not_phi(status: StatusCode, page: NotPhi<T>) -> Self {
@@ -110,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_not_cached_and_run_no_script() {
+    fn pages_are_not_cached_and_run_no_script_of_their_own() {
         let response = Html {
             status: StatusCode::OK,
             page: Paragraph { text: "" },
@@ -123,7 +130,7 @@ mod tests {
             .unwrap();
         assert!(policy.starts_with("default-src 'none';"), "{policy}");
         assert!(
-            !policy.contains("script-src") && !policy.contains("unsafe"),
+            policy.contains("script-src 'self';") && !policy.contains("unsafe"),
             "{policy}"
         );
     }

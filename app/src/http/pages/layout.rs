@@ -42,12 +42,19 @@ impl CurrentUser {
         caller: &Caller,
         current: NavSection,
     ) -> Result<Self, Problem> {
+        let organization = caller.organization();
         let person = app.identity.own_person(caller).await?;
+        let mut links = Link::all(NavSection::of(caller), current);
+        for link in &mut links {
+            if link.section == NavSection::Reviews {
+                link.waiting = app.emergencies.open_reviews(organization).await?;
+            }
+        }
         Ok(Self {
-            organization: app.organizations.name(caller.organization()).await?,
+            organization: app.organizations.name(organization).await?,
             person: person.name.expose().clone(),
             role: role_label(caller.role().name()),
-            links: Link::all(NavSection::of(caller), current),
+            links,
         })
     }
 }
@@ -58,6 +65,8 @@ pub(crate) struct Link {
     pub(crate) section: NavSection,
     /// Whether the page belongs to the section.
     pub(crate) current: bool,
+    /// The number of things that wait there for the person.
+    pub(crate) waiting: usize,
 }
 
 impl Link {
@@ -66,6 +75,7 @@ impl Link {
         let link = |section| Self {
             section,
             current: section == current,
+            waiting: 0,
         };
         sections.into_iter().map(link).collect()
     }
@@ -83,12 +93,14 @@ pub(crate) enum NavSection {
     Patients,
     /// The people who may sign in.
     People,
+    /// Emergency accesses and their reviews.
+    Reviews,
     /// The audit trail.
     Audit,
 }
 
 impl NavSection {
-    const ALL: [Self; 3] = [Self::Patients, Self::People, Self::Audit];
+    const ALL: [Self; 4] = [Self::Patients, Self::People, Self::Audit, Self::Reviews];
 
     /// The sections that the policy permits to a caller; the first is the start page.
     pub(crate) fn of(caller: &Caller) -> Vec<Self> {
@@ -108,6 +120,7 @@ impl NavSection {
         match self {
             Self::Patients => (Operation::List, DataClass::Demographics),
             Self::People => (Operation::List, DataClass::People),
+            Self::Reviews => (Operation::List, DataClass::AccessReviews),
             Self::Audit => (Operation::List, DataClass::Audit),
         }
     }
@@ -116,6 +129,7 @@ impl NavSection {
         match self {
             Self::Patients => "/patients",
             Self::People => "/people",
+            Self::Reviews => "/reviews",
             Self::Audit => "/audit",
         }
     }
@@ -124,6 +138,7 @@ impl NavSection {
         match self {
             Self::Patients => "Patients",
             Self::People => "People",
+            Self::Reviews => "Emergency access",
             Self::Audit => "Audit",
         }
     }
@@ -133,17 +148,26 @@ impl NavSection {
 mod tests {
     use super::*;
 
-    fn start(role: Role) -> Option<NavSection> {
-        let may = |operation, class| access::authorize(role, operation, class).is_some();
-        NavSection::permitted(may).first().copied()
+    fn sections(role: Role) -> Vec<NavSection> {
+        NavSection::permitted(|operation, class| {
+            access::authorize(role, operation, class).is_some()
+        })
     }
 
     #[test]
     fn a_role_starts_in_the_first_section_that_the_policy_permits() {
+        let start = |role| sections(role).first().copied();
         assert_eq!(start(Role::Clinician), Some(NavSection::Patients));
         assert_eq!(start(Role::FrontDesk), Some(NavSection::Patients));
         assert_eq!(start(Role::SecurityAdmin), Some(NavSection::People));
         assert_eq!(start(Role::PrivacyOfficer), Some(NavSection::Audit));
-        assert_eq!(start(Role::Service), None);
+    }
+
+    #[test]
+    fn a_machine_client_has_no_section_of_patients_people_or_the_audit_trail() {
+        let sections = sections(Role::Service);
+        for section in [NavSection::Patients, NavSection::People, NavSection::Audit] {
+            assert!(!sections.contains(&section), "{section:?}");
+        }
     }
 }

@@ -20,6 +20,7 @@ use super::paging::page_numbers;
 use super::patient_table::Heading;
 use super::patient_table::PatientRow;
 use super::patient_table::Sorting;
+use super::search::SearchBox;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
@@ -91,7 +92,7 @@ pub(crate) async fn show(
                 .collect(),
             damaged: found.damaged,
             paging: Paging::new(page, PAGE_SIZE, found.total, &sorting.href()),
-            query: "",
+            search_box: SearchBox::default(),
         };
         (page, found.reserved)
     })))
@@ -109,6 +110,5 @@ pub(crate) struct PatientsPage {
     /// The patients whose data could not be opened.
     pub(crate) damaged: Vec<PatientId>,
     pub(crate) paging: Paging,
-    /// The text of the search box: empty on this page.
-    pub(crate) query: &'static str,
+    pub(crate) search_box: SearchBox,
 }

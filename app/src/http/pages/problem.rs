@@ -9,6 +9,8 @@ use telemetry::RequestId;
 
 use super::html::Html;
 use super::layout::Layout;
+use super::wait::Wait;
+use crate::http::problem::Problem;
 use crate::limits::MAX_FORM_BYTES;
 
 /// The page of an error status.
@@ -19,6 +21,7 @@ pub(crate) struct ProblemPage {
     status: u16,
     advice: Cow<'static, str>,
     link: Option<Link>,
+    wait: Option<Wait>,
     request_id: String,
 }
 
@@ -29,10 +32,25 @@ struct Link {
     label: &'static str,
 }
 
-/// The page for `status`. It contains neither values from the request nor internal causes.
-pub(crate) fn problem(status: StatusCode, request_id: RequestId) -> Html<ProblemPage> {
-    let (title, advice) = title_and_advice(status);
+/// The page of a problem. It contains neither values from the request nor internal causes.
+pub(crate) fn problem(problem: Problem, request_id: RequestId) -> Html<ProblemPage> {
+    let status = problem.status();
+    let (title, mut advice) = title_and_advice(status);
+    if let Problem::BadRequest(why) = problem {
+        advice = why.into();
+    }
+    let (title, advice) = if problem == Problem::StepUpRequired {
+        ("Show your second factor again", problem.detail())
+    } else if problem == Problem::OutsideCareTeam {
+        ("You are not in this patient’s care team", problem.detail())
+    } else {
+        (title, advice)
+    };
     let link = match status {
+        _ if problem == Problem::StepUpRequired => Some(Link {
+            href: "/step-up",
+            label: "Show a code",
+        }),
         StatusCode::UNAUTHORIZED => Some(Link {
             href: "/sign-in",
             label: "Sign in",
@@ -53,9 +71,10 @@ pub(crate) fn problem(status: StatusCode, request_id: RequestId) -> Html<Problem
                 status: status.as_u16(),
                 advice,
                 link,
+                wait: problem.retry_after().map(Wait),
                 request_id,
             },
-            "a status and the request id",
+            "a fixed text, a time and the request id",
         ),
     )
 }
@@ -88,8 +107,8 @@ fn title_and_advice(status: StatusCode) -> (&'static str, Cow<'static, str>) {
         }
         StatusCode::TOO_MANY_REQUESTS => (
             "Too many attempts",
-            "Wait a few minutes, then try again. If you did not make these attempts yourself, tell \
-             your security administrator.",
+            "If you did not make these attempts yourself, tell your security \
+             administrator.",
         ),
         StatusCode::SERVICE_UNAVAILABLE => (
             "Records cannot be opened just now",
@@ -115,12 +134,23 @@ mod tests {
 
     #[test]
     fn every_problem_has_advice_and_the_request_id() {
-        for status in [400, 401, 403, 404, 405, 413, 429, 500, 503] {
-            let status = StatusCode::from_u16(status).unwrap();
+        for of in [
+            Problem::BadRequest("The request cannot be read."),
+            Problem::SignInRequired,
+            Problem::Forbidden,
+            Problem::NotFound,
+            Problem::MethodNotAllowed,
+            Problem::TooLarge,
+            Problem::TooManyAttempts(61),
+            Problem::Internal,
+            Problem::Unavailable(1),
+        ] {
             let id = RequestId::random();
-            let (page_status, page) = problem(status, id).into_parts();
-            assert_eq!(page_status, status);
+            let (status, page) = problem(of, id).into_parts();
+            assert_eq!(status, of.status());
             let html = page.render().unwrap();
+            let says_time = html.contains("data-wait=");
+            assert_eq!(says_time, of.retry_after().is_some(), "{of:?}");
             assert!(
                 html.contains(&id.to_string()) && html.contains(page.advice.get(..20).unwrap())
             );

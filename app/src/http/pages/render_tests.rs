@@ -4,22 +4,31 @@ use askama::Template as _;
 
 use super::assets;
 
+mod access_samples;
+mod account_samples;
 mod samples;
 
 use samples::chart;
-use samples::every_page;
+
+/// Every page with its name.
+fn every_page() -> impl Iterator<Item = (&'static str, String)> {
+    let pages = samples::pages().into_iter();
+    pages
+        .chain(account_samples::pages())
+        .chain(access_samples::pages())
+}
 
 #[test]
-fn no_page_contains_script_or_inline_style() {
+fn no_page_contains_inline_script_or_style() {
     for (name, page) in every_page() {
-        for forbidden in [
-            "<script",
-            "<style",
-            " style=",
-            " onclick",
-            " onload",
-            "javascript:",
-        ] {
+        let script = page.split("<script").skip(1);
+        let is_asset =
+            |tag: &str| tag.starts_with(" defer src=\"/assets/page.") && tag.contains("></script>");
+        assert!(
+            script.clone().count() == 1 && script.clone().all(is_asset),
+            "{name}"
+        );
+        for forbidden in ["<style", " style=", " onclick", " onload", "javascript:"] {
             assert!(!page.contains(forbidden), "{name}: {forbidden}");
         }
     }
@@ -84,6 +93,8 @@ fn every_page_is_written_to_a_file() {
     }
     let css = include_str!("../../../assets/style.css");
     std::fs::write(format!("{folder}{}", assets::stylesheet()), css).unwrap();
+    let script = include_str!("../../../assets/page.js");
+    std::fs::write(format!("{folder}{}", assets::script()), script).unwrap();
     let icon = include_str!("../../../assets/favicon.svg");
     std::fs::write(format!("{folder}{}", assets::favicon()), icon).unwrap();
 }

@@ -31,6 +31,7 @@ use crate::http::state::AppState;
 use crate::services::budget::CallerId;
 use crate::services::records::PatientPage;
 use crate::services::records::subject;
+use crate::services::request_budget::RequestBudget;
 use query::ParsedText;
 
 /// The page of a search's results. The search text is PHI: it is received in a body, and sent back only in
@@ -48,15 +49,24 @@ pub(crate) struct SearchPage {
     pub(crate) matches: usize,
     /// The number of rows, if there are more matches.
     pub(crate) cut_at: Option<usize>,
-    /// How the text was interpreted, or why it cannot be searched for.
+    /// How the text was interpreted; empty if it cannot be searched for.
     pub(crate) interpretation: String,
-    /// The text of the search box.
-    pub(crate) query: String,
+    pub(crate) search_box: SearchBox,
+}
+
+/// The search box.
+#[derive(Debug, Default)]
+pub(crate) struct SearchBox {
+    /// The text that it is filled with.
+    pub(crate) text: String,
+    /// The reason why the text cannot be searched for, and what can.
+    pub(crate) refusal: Option<&'static str>,
 }
 
 impl SearchPage {
     fn outcome(&self) -> String {
         match self.matches {
+            _ if self.search_box.refusal.is_some() => "This cannot be searched for".to_owned(),
             0 => "No patient matches".to_owned(),
             1 => "1 patient matches".to_owned(),
             many => format!("{} patients match", Count(many)),
@@ -90,17 +100,20 @@ pub(crate) async fn submit(
 ) -> Result<Response, Problem> {
     let subject = subject(caller.organization(), ResourceType::Patient);
     let permitted = app.gate.permit(&caller, Search, subject).await?;
-    let (found, interpretation) = match query::parse(&q) {
+    let (found, interpretation, refusal) = match query::parse(&q) {
         ParsedText::Empty => return Ok(Redirect::to("/patients").into_response()),
         ParsedText::Query {
             query,
             interpretation,
         } => (
-            app.records.search(&permitted, &query).await?,
+            app.records
+                .search(&permitted, &RequestBudget::new(), &query)
+                .await?,
             interpretation,
+            None,
         ),
         ParsedText::Unsupported(why) => {
-            // The reason is shown like the result of a search, so that the text can be corrected in place.
+            // Shown like the result of a search, so that the text can be corrected in place.
             let none = PatientPage {
                 patients: Vec::new(),
                 damaged: Vec::new(),
@@ -108,7 +121,7 @@ pub(crate) async fn submit(
                 reserved: app.memory.reserve(CallerId::of(&caller), 0)?,
             };
             let none = Disclosed::from(NotPhi::assert(none, "an empty result"));
-            (none, why.to_owned())
+            (none, String::new(), Some(why))
         }
     };
     let today = app.clock.now().date();
@@ -131,7 +144,7 @@ pub(crate) async fn submit(
             cut_at: (found.total > listed).then_some(listed),
             damaged: found.damaged,
             interpretation,
-            query: q,
+            search_box: SearchBox { text: q, refusal },
         };
         (page, found.reserved)
     });

@@ -1,9 +1,13 @@
 //! The sign-in page.
 
+mod notice;
+
 use access::CredentialKind;
 use access::NotPhi;
+use access::RequestOrigin;
 use askama::Template;
 use axum::Form;
+use axum::extract::Query;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::response::Redirect;
@@ -17,16 +21,29 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::html::Html;
+use super::kept_form;
 use super::layout::Layout;
+use super::wait::Wait;
 use crate::http::authentication::CurrentOrigin;
 use crate::http::authentication::SESSION_COOKIE;
 use crate::http::authentication::session_cookie;
+use crate::http::kept_form::SealedForm;
+use crate::http::logoff::Logoff;
+use crate::http::logoff::session_use;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
+use crate::http::return_path::ReturnPath;
+use crate::http::return_path::ReturnPaths;
+use crate::http::return_path::ReturnQuery;
 use crate::http::state::AppState;
+use crate::services::callers::AuthenticatedCaller;
+use crate::services::callers::SessionUse;
+use crate::services::error::ServiceError;
+use crate::services::identity::Credentials;
 use crate::services::identity::NewSession;
-use crate::services::sign_in::Credentials;
 use crate::services::sign_in::SignInError;
+
+pub(crate) use notice::Notice;
 
 /// The `Set-Cookie` that removes the session cookie.
 pub(crate) const EXPIRED_SESSION_COOKIE: HeaderValue = HeaderValue::from_static(
@@ -39,9 +56,16 @@ pub(crate) struct SignInForm {
     email: String,
     #[schema(value_type = String, format = Password)]
     password: SecretString,
+    /// A code of an authenticator app, or a recovery code; empty if the account has none.
+    #[schema(value_type = Option<String>)]
+    code: Option<SecretString>,
+    /// The path of the page to return to.
+    next: Option<String>,
+    /// A form that was sent after the end of its session.
+    kept: Option<String>,
 }
 
-/// The sign-in page; for a request with a valid session, a redirect to the start page.
+/// The sign-in page; for a request with a valid session, a redirect to the page to return to.
 ///
 /// # Errors
 ///
@@ -50,22 +74,26 @@ pub(crate) struct SignInForm {
     get,
     path = "/sign-in",
     operation_id = "pages.sign_in_form",
+    params(ReturnQuery),
     responses((status = 303, description = "Signed in already"), (status = "default", response = Page))
 )]
 pub(crate) async fn show(
     State(app): State<AppState>,
     CurrentOrigin(origin): CurrentOrigin,
+    pages: ReturnPaths,
+    Query(ReturnQuery { next }): Query<ReturnQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let next = next.and_then(|next| pages.parse(&next));
     let Some(cookie) = session_cookie(&headers) else {
-        return Ok(page(StatusCode::OK, None, String::new()).into_response());
+        return Ok(page(SignInPage::new(None, String::new(), next)).into_response());
     };
-    let kind = CredentialKind::Session;
-    let caller = app.callers.authenticate(&cookie, kind, origin).await?;
-    if caller.is_some() {
-        return Ok(Redirect::to("/").into_response());
+    let (kind, session_use) = (CredentialKind::Session, session_use(&headers));
+    let caller = app.callers.authenticate(&cookie, kind, origin, session_use);
+    if caller.await?.is_some() {
+        return Ok(Redirect::to(ReturnPath::or_start(next.as_ref())).into_response());
     }
-    let page = page(StatusCode::OK, Some(Notice::Expired), String::new());
+    let page = page(SignInPage::new(Some(Notice::Expired), String::new(), next));
     Ok(([(header::SET_COOKIE, EXPIRED_SESSION_COOKIE)], page).into_response())
 }
 
@@ -84,36 +112,77 @@ pub(crate) async fn show(
 pub(crate) async fn submit(
     State(app): State<AppState>,
     CurrentOrigin(origin): CurrentOrigin,
-    Form(SignInForm { email, password }): Form<SignInForm>,
+    pages: ReturnPaths,
+    Form(form): Form<SignInForm>,
 ) -> Result<Response, Problem> {
+    let next = form.next.and_then(|next| pages.parse(&next));
+    let email = form.email;
     let credentials = Credentials {
         email: email.clone(),
-        password,
+        password: form.password,
+        code: form.code,
     };
     match app.sign_in.begin_session(origin, credentials).await {
         Ok(session) => {
-            let headers = [(header::SET_COOKIE, cookie(&session)?)];
-            Ok((headers, Redirect::to("/")).into_response())
+            let headers = [(header::SET_COOKIE, session_cookie_of(&session)?)];
+            let kept = match form.kept {
+                Some(kept) => kept_form(&app, origin, &session, &kept).await,
+                None => None,
+            };
+            Ok(match kept {
+                Some(page) => (headers, page).into_response(),
+                None => {
+                    (headers, Redirect::to(ReturnPath::or_start(next.as_ref()))).into_response()
+                }
+            })
         }
         Err(SignInError::InvalidCredentials) => {
-            let status = StatusCode::UNAUTHORIZED;
-            Ok(page(status, Some(Notice::Refused), email).into_response())
+            let refused = SignInPage::new(Some(Notice::Refused), email, next);
+            Ok(page(refused.with_kept(form.kept)).into_response())
+        }
+        Err(SignInError::Service(ServiceError::TooManyAttempts(seconds))) => {
+            let wait = Wait(seconds);
+            let throttled = SignInPage::new(Some(Notice::Throttled(wait)), email, next);
+            Ok(wait.with_header(page(throttled.with_kept(form.kept))))
         }
         Err(SignInError::Service(error)) => Err(error.into()),
     }
 }
 
-fn page(status: StatusCode, notice: Option<Notice>, email: String) -> Html<SignInPage> {
-    let page = SignInPage::new(notice, email);
-    Html::not_phi(
-        status,
-        NotPhi::assert(page, "the e-mail address that the client has sent"),
-    )
+/// The page of a form that the person of a new session had sent. A failure is none: the person is signed in.
+async fn kept_form(
+    app: &AppState,
+    origin: RequestOrigin,
+    session: &NewSession,
+    kept: &str,
+) -> Option<Response> {
+    let (kind, session_use) = (CredentialKind::Session, SessionUse::NotCounted);
+    let caller = app
+        .callers
+        .authenticate(&session.token, kind, origin, session_use);
+    let AuthenticatedCaller { caller, ends_at } = caller.await.ok()??;
+    let form = app.kept_forms.open(&caller, kept).await.ok()??;
+    let mut response = kept_form::page(form).into_response();
+    let logoff = Logoff::new(ends_at, app.clock.now(), app.callers.limits().idle);
+    logoff.apply(&mut response, None);
+    Some(response)
+}
+
+/// The page on which a person signs in again whose form is kept.
+pub(crate) fn keeping(kept: SealedForm) -> Html<SignInPage> {
+    let page = SignInPage::new(Some(Notice::Kept), String::new(), None);
+    self::page(page.with_kept(Some(kept.0)))
+}
+
+fn page(page: SignInPage) -> Html<SignInPage> {
+    let status = page.notice.map_or(StatusCode::OK, Notice::status);
+    let reason = "the e-mail address and the path that the client has sent";
+    Html::not_phi(status, NotPhi::assert(page, reason))
 }
 
 /// The session cookie. It has no `Max-Age`: browsers remove it when they close; the server ends the session
 /// earlier.
-fn cookie(session: &NewSession) -> Result<HeaderValue, Problem> {
+pub(super) fn session_cookie_of(session: &NewSession) -> Result<HeaderValue, Problem> {
     let token = session.token.expose();
     let text = format!("{SESSION_COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict");
     let mut value = HeaderValue::try_from(text).map_err(Problem::internal)?;
@@ -128,63 +197,44 @@ fn cookie(session: &NewSession) -> Result<HeaderValue, Problem> {
 pub(crate) struct SignInPage {
     layout: Layout,
     notice: Option<Notice>,
+    wait: Option<Wait>,
     email: String,
+    next: Option<ReturnPath>,
+    kept: Option<String>,
 }
 
 impl SignInPage {
     /// The page; `email` fills the form with the address that was sent before.
-    pub(crate) fn new(notice: Option<Notice>, email: String) -> Self {
+    pub(crate) fn new(notice: Option<Notice>, email: String, next: Option<ReturnPath>) -> Self {
+        let wait = match notice {
+            Some(Notice::Throttled(wait)) => Some(wait),
+            Some(Notice::Refused | Notice::Expired | Notice::Kept) | None => None,
+        };
         Self {
             layout: Layout {
                 title: "Sign in",
                 user: None,
             },
             notice,
+            wait,
             email,
-        }
-    }
-}
-
-/// The reason why the form is shown again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Notice {
-    /// Invalid credentials. The notice does not say whether the account exists.
-    Refused,
-    /// The session has expired.
-    Expired,
-}
-
-impl Notice {
-    /// The CSS class of the notice.
-    fn css_class(self) -> &'static str {
-        match self {
-            Self::Refused => "bad",
-            Self::Expired => "info",
+            next,
+            kept: None,
         }
     }
 
-    /// The ARIA role of the notice.
-    fn aria_role(self) -> &'static str {
-        match self {
-            Self::Refused => "alert",
-            Self::Expired => "status",
-        }
+    /// The page with a form that is kept.
+    fn with_kept(self, kept: Option<String>) -> Self {
+        Self { kept, ..self }
     }
 
-    fn title(self) -> &'static str {
-        match self {
-            Self::Refused => "That did not work.",
-            Self::Expired => "Your session has ended.",
-        }
+    fn is_refused(&self) -> bool {
+        self.notice == Some(Notice::Refused)
     }
 
-    fn advice(self) -> &'static str {
-        match self {
-            Self::Refused => {
-                "E-mail and password do not match an account. Check both and try again."
-            }
-            Self::Expired => "You were signed out to protect the records. Sign in to go on.",
-        }
+    /// The path of the page on which an account is set up.
+    fn set_up(&self) -> String {
+        ReturnPath::appended_to("/set-up", self.next.as_ref())
     }
 }
 
@@ -195,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_cookie_is_for_this_host_over_tls_and_not_for_script() {
-        let value = cookie(&NewSession {
+        let value = session_cookie_of(&NewSession {
             token: SecretToken::random(),
             expires_at: time::OffsetDateTime::UNIX_EPOCH,
         })

@@ -4,17 +4,15 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::response::Redirect;
 use axum::response::Response;
-use http::HeaderName;
 use http::HeaderValue;
 use http::header;
 
 use super::sign_in::EXPIRED_SESSION_COOKIE;
+use super::signed_out::CLEAR_CACHE;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-
-const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Signs out: ends the session.
 ///
@@ -35,8 +33,7 @@ pub(crate) async fn submit(
     app.sign_in.sign_out(&caller).await?;
     let headers = [
         (header::SET_COOKIE, EXPIRED_SESSION_COOKIE),
-        // Removes pages that the Back button would show.
-        (CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\"")),
+        CLEAR_CACHE,
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     Ok((headers, Redirect::to("/sign-in")).into_response())

@@ -111,7 +111,7 @@ const INTERACTIONS: [(&str, &str); 11] = [
 #[test]
 fn an_interaction_is_declared_if_and_only_if_it_is_routed() {
     let at = time::OffsetDateTime::UNIX_EPOCH;
-    let statement = fhir::capability::statement("https://localhost", "1", at);
+    let statement = fhir::capability::statement("https://localhost", "1", at, &[]);
     let rest = &statement["rest"][0];
     let of_types = rest["resource"].as_array().unwrap().iter();
     let holders = of_types.chain([rest]);
@@ -165,7 +165,31 @@ fn only_bodies_with_passwords_are_of_the_class_sign_in() {
             }
         }
     }
-    assert_eq!(classes, ["post /sign-in", "post /api/v1/tokens"]);
+    assert_eq!(
+        classes,
+        [
+            "post /sign-in",
+            "post /set-up",
+            "post /security/password",
+            "post /api/v1/tokens",
+            "post /api/v1/account/password",
+        ]
+    );
+}
+
+#[test]
+fn a_form_with_a_secret_is_never_kept() {
+    let document = committed_document();
+    let kept: Vec<_> = routes().into_iter().filter(|route| route.is_kept).collect();
+    let paths: Vec<_> = kept.iter().map(|route| route.path.as_str()).collect();
+    assert_eq!(paths, ["/patients/search", "/people"]);
+    for path in paths {
+        let form = document["paths"][path]["post"]["requestBody"]["content"].to_string();
+        assert!(form.contains("form-urlencoded"), "{path}");
+        for secret in ["password", "\"code\""] {
+            assert!(!form.contains(secret), "{path}: {form}");
+        }
+    }
 }
 
 #[test]
@@ -173,7 +197,11 @@ fn the_names_of_assets_match_the_document() {
     let document = committed_document();
     let file = &document["paths"]["/assets/{file}"]["parameters"][0]["schema"]["pattern"];
     let pattern = regex_lite::Regex::new(file.as_str().unwrap()).unwrap();
-    for asset in [pages::assets::stylesheet(), pages::assets::favicon()] {
+    for asset in [
+        pages::assets::stylesheet(),
+        pages::assets::script(),
+        pages::assets::favicon(),
+    ] {
         let name = asset.strip_prefix("/assets/").unwrap();
         assert!(pattern.is_match(name), "{asset}");
     }
@@ -193,11 +221,16 @@ fn only_the_listed_routes_are_open() {
             "/healthz",
             "/readyz",
             "/sign-in",
+            "/signed-out",
+            "/set-up",
             "/assets/{file}",
             "/developers",
             "/fhir/metadata",
+            "/fhir/.well-known/smart-configuration",
             "/api/v1/tokens",
             "/api/v1/openapi.json",
+            "/oauth/token",
+            "/.well-known/oauth-authorization-server",
         ]
     );
 }

@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
+use access::ChartAccess;
 use db::PersonRow;
 use db::SessionRow;
 use phi::Verified;
@@ -23,6 +24,8 @@ const CACHE_CAPACITY: usize = 10_000;
 pub(super) struct CachedSession {
     pub(super) session: Verified<SessionRow>,
     pub(super) person: Verified<PersonRow>,
+    /// The charts that the person reaches, if the role is limited to care teams.
+    pub(super) charts: Option<ChartAccess>,
     /// The sequence number of the newest change that concerns access, read before the rows.
     pub(super) access_sequence: u64,
     read_at: Instant,
@@ -33,14 +36,22 @@ impl CachedSession {
     pub(super) fn new(
         session: Verified<SessionRow>,
         person: Verified<PersonRow>,
+        charts: Option<ChartAccess>,
         access_sequence: u64,
     ) -> Self {
         Self {
             session,
             person,
+            charts,
             access_sequence,
             read_at: Instant::now(),
         }
+    }
+
+    /// Whether the person reaches some charts of the organization only.
+    pub(super) fn is_limited(&self) -> bool {
+        let charts = self.charts.as_ref();
+        charts.is_some_and(|charts| !charts.is_whole_organization())
     }
 
     /// Whether the rows have been cached for too long.

@@ -1,7 +1,6 @@
 //! The people of an organization.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use access::Caller;
 use access::DataClass;
@@ -24,12 +23,17 @@ use phi::Phi;
 use phi::Requested;
 use phi::RowId;
 use phi::RowMac;
+use phi::TotpKey;
 use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::Account;
 use super::Identity;
 use super::Principal;
+use super::authenticators::AuthenticatorKind;
+use super::client::ClientPrefix;
+use super::password_rules;
+use super::password_rules::WeakPassword;
 use crate::services::error::ServiceError;
 use crate::services::feed::Change;
 use crate::services::trail::system_event;
@@ -43,9 +47,12 @@ pub(crate) struct NewPerson {
     /// The sign-in e-mail address, which is stored sealed, with a blind index token.
     pub(crate) email: String,
     /// The password, of which only a hash is stored.
-    pub(crate) password: Arc<SecretString>,
+    pub(crate) password: SecretString,
     /// The role, from which the person's permissions follow.
     pub(crate) role: Role,
+    /// The key of the person's authenticator app. Without one, the person sets an app up at the first sign-in, if the role
+    /// needs a second factor.
+    pub(crate) totp: Option<TotpKey>,
 }
 
 /// A person whose row was verified and opened.
@@ -63,30 +70,57 @@ pub(crate) struct Person {
     pub(crate) active: bool,
 }
 
+/// The name and the role of a person.
+#[derive(Debug)]
+pub(crate) struct Colleague {
+    /// The id.
+    pub(crate) id: PersonId,
+    /// The full name.
+    pub(crate) name: Phi<String>,
+    /// The role's name in the row, possibly one of a later release.
+    pub(crate) role: String,
+    /// Whether the person may sign in.
+    pub(crate) active: bool,
+}
+
 impl Identity {
-    /// The active people of the caller's organization.
+    /// The people of the caller's organization, those who may not sign in included. Machine clients are not among them.
     pub(crate) async fn people(
         &self,
         permitted: &Permitted<'_, List>,
     ) -> Result<Disclosed<Vec<Person>>, ServiceError> {
         let mut people = self.open_all(permitted.caller().organization()).await?;
-        people.retain(|person| person.active);
+        people.retain(|person| person.role != Role::Service.name());
         let records = person_records(permitted.subject(), &people);
         Ok(disclose(&self.trail, permitted, &records, people).await?)
     }
 
-    /// The names of all people of the caller's organization by id, to show the audit trail with
-    /// names. Inactive people are included.
+    /// The names and roles of all people of the caller's organization. Inactive people are included.
+    pub(crate) async fn colleagues(
+        &self,
+        permitted: &Permitted<'_, Read>,
+    ) -> Result<Disclosed<Vec<Colleague>>, ServiceError> {
+        let people = self.open_all(permitted.caller().organization()).await?;
+        let records = person_records(permitted.subject(), &people);
+        let colleagues = people.into_iter().map(|person| Colleague {
+            id: person.id,
+            name: person.name,
+            role: person.role,
+            active: person.active,
+        });
+        Ok(disclose(&self.trail, permitted, &records, colleagues.collect()).await?)
+    }
+
+    /// The names of all people of the caller's organization by id.
     pub(crate) async fn names(
         &self,
         permitted: &Permitted<'_, Read>,
     ) -> Result<Disclosed<HashMap<Uuid, Phi<String>>>, ServiceError> {
-        let people = self.open_all(permitted.caller().organization()).await?;
-        let records = person_records(permitted.subject(), &people);
-        let names = people
-            .into_iter()
-            .map(|person| (person.id.uuid(), person.name));
-        Ok(disclose(&self.trail, permitted, &records, names.collect()).await?)
+        let colleagues = self.colleagues(permitted).await?;
+        Ok(colleagues.map(|colleagues| {
+            let names = colleagues.into_iter();
+            names.map(|it| (it.id.uuid(), it.name)).collect()
+        }))
     }
 
     /// The caller's own account, recorded as a disclosure.
@@ -94,10 +128,9 @@ impl Identity {
         &self,
         permitted: &Permitted<'_, Read>,
     ) -> Result<Disclosed<Person>, ServiceError> {
-        let person = self.own_person(permitted.caller()).await?;
         let caller = permitted.caller();
-        let subject = Subject::of("person", DataClass::Account, caller.organization());
-        let record = Record::from(subject.id(caller.person()));
+        let person = self.own_person(caller).await?;
+        let record = Record::from(own_account(caller));
         Ok(disclose(&self.trail, permitted, &[record], person).await?)
     }
 
@@ -112,6 +145,20 @@ impl Identity {
         self.open(&principal.row).await
     }
 
+    /// The verified row of a person of an organization, if there is one.
+    pub(super) async fn person_row(
+        &self,
+        organization: OrganizationId,
+        id: PersonId,
+    ) -> Result<Option<PersonRow>, ServiceError> {
+        let Some(row) = self.database.person(organization, id).await? else {
+            return Ok(None);
+        };
+        Ok(Some(
+            self.keys.verify(organization, row).await?.into_inner(),
+        ))
+    }
+
     async fn open_all(&self, organization: OrganizationId) -> Result<Vec<Person>, ServiceError> {
         let mut people = Vec::new();
         for row in self.database.people(organization).await? {
@@ -121,7 +168,7 @@ impl Identity {
         Ok(people)
     }
 
-    async fn open(&self, row: &PersonRow) -> Result<Person, ServiceError> {
+    pub(super) async fn open(&self, row: &PersonRow) -> Result<Person, ServiceError> {
         let requested = Requested {
             organization: row.organization,
             owner: Owner::of_organization(row.organization),
@@ -147,7 +194,8 @@ impl Identity {
         if self.database.person_by_email(email_token).await?.is_some() {
             return Ok(());
         }
-        let hash = self.hash_password(person.password).await?;
+        self.ensure_valid(&person).await?;
+        let hash = self.hash(ClientPrefix::UNKNOWN, person.password).await?;
         let owner = Owner::of_organization(organization);
         let scope = self.keys.scope(organization, owner).await?;
         let key = self.keys.authorization(organization).await?;
@@ -162,6 +210,7 @@ impl Identity {
             role: person.role.name().to_owned(),
             active: true,
             created_at: now,
+            sessions_since: None,
             mac: RowMac::UNSET,
         });
         let row_id = RowId::random();
@@ -171,17 +220,47 @@ impl Identity {
             row_id,
             password: scope.seal(row_id, hash.expose())?,
             changed_at: now,
+            second_factor_at: person.totp.as_ref().map(|_| now),
+            authenticator_changes: None,
+            recovery_codes_at: None,
             mac: RowMac::UNSET,
         });
+        let mut authenticators = Vec::new();
+        if let Some(totp) = &person.totp {
+            let account = (organization, row.id);
+            let kind = AuthenticatorKind::Totp;
+            let new = self.new_authenticator(account, kind, totp.as_bytes(), now);
+            authenticators.push(key.authenticate(new.await?));
+        }
         let event = system_event(organization, now, Action::Provision);
         let event = self.trail.seal(organization, None, event).await?;
+        let mut rows = vec![written_row(&row), written_row(&credential)];
+        rows.extend(authenticators.iter().map(written_row));
         let event = event
-            .with_rows(vec![written_row(&row), written_row(&credential)])
+            .with_rows(rows)
             .with_changes(vec![Change::person(row.id)]);
         let mut transaction = self.database.begin().await?;
         transaction.insert_person(&row).await?;
         transaction.insert_credential(&credential).await?;
+        transaction.insert_authenticators(&authenticators).await?;
         Ok(self.trail.commit_with(transaction, event).await?)
+    }
+
+    /// Refuses a machine client, and a person whose password does not keep the rules.
+    async fn ensure_valid(&self, person: &NewPerson) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            person.role != Role::Service,
+            "{} is a machine client, which has keys in place of a password: see `clients`",
+            person.email
+        );
+        let weak = |weak: WeakPassword| {
+            anyhow::anyhow!("the password of {}: {}", person.email, weak.advice())
+        };
+        password_rules::verify_length(&person.password, person.totp.is_none()).map_err(weak)?;
+        let context = vec![person.name.clone(), person.email.clone()];
+        let client = ClientPrefix::UNKNOWN;
+        let judged = self.judge_strength(client, &person.password, context);
+        judged.await?.map_err(weak)
     }
 
     /// The account with an e-mail address, by the address's token; and its principal, if the row
@@ -197,9 +276,17 @@ impl Identity {
             organization: row.organization,
             person: row.id,
         };
+        // A machine client signs in by an assertion, and has no password.
         let principal = self.principal(row).await?;
+        let principal = principal.filter(|it| it.role != Role::Service);
         Ok((Some(account), principal))
     }
+}
+
+/// A caller's own account, as a subject of the policy.
+pub(crate) fn own_account(caller: &Caller) -> Subject {
+    let subject = Subject::of("person", DataClass::Account, caller.organization());
+    subject.id(caller.person())
 }
 
 fn person_records(subject: &Subject, people: &[Person]) -> Vec<Record> {

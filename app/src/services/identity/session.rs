@@ -4,8 +4,15 @@
 use access::Caller;
 use access::CredentialKind;
 use access::RequestOrigin;
+use access::Role;
+use audit::Assurance;
 use audit::Event;
+use audit::WrittenRow;
+use db::AuthenticatorRow;
 use db::SessionRow;
+use db::Transaction;
+use phi::OrganizationId;
+use phi::PersonId;
 use phi::RowMac;
 use phi::SecretToken;
 use phi::SessionId;
@@ -13,14 +20,21 @@ use time::Duration;
 use time::OffsetDateTime;
 
 use super::Identity;
-use super::Principal;
+use super::VerifiedCredentials;
+use super::authenticators::UsedAuthenticator;
+use super::standing::Standing;
 use crate::services::callers::label;
+use crate::services::callers::method;
 use crate::services::error::ServiceError;
 use crate::services::feed::Change;
+use crate::services::trail::TrailError;
+use crate::services::trail::ensure_digest;
 use crate::services::written_row::written_row;
 
-/// The lifetime of a bearer token.
+/// The lifetime of a bearer token of a person.
 const TOKEN_LIFETIME: Duration = Duration::hours(1);
+/// The lifetime of a token of a machine client: the maximum of SMART Backend Services ("should not exceed 300").
+pub(crate) const CLIENT_TOKEN_LIFETIME: Duration = Duration::minutes(5);
 
 /// A new session or bearer token.
 #[derive(Debug)]
@@ -31,77 +45,304 @@ pub(crate) struct NewSession {
     pub(crate) expires_at: OffsetDateTime,
 }
 
+/// Evidence that a caller's session may be replaced by a new one: the caller has shown a code, or has set a password.
+#[derive(Debug)]
+pub(crate) struct SessionRenewal {
+    /// The person.
+    pub(super) account: (OrganizationId, PersonId),
+    /// The method by which the person is authenticated now.
+    pub(super) assurance: Assurance,
+    /// The value of the person's row that the change has left: another one ends the new session, too.
+    pub(super) sessions_since: Option<OffsetDateTime>,
+    /// The authenticator whose code was accepted, if its use is not stored yet.
+    pub(super) used: Option<UsedAuthenticator>,
+    /// The maximum lifetime of the new session; none for that of a sign-in.
+    pub(super) expires_at: Option<OffsetDateTime>,
+}
+
+/// The person and the method of a new session.
+pub(super) struct SessionOf {
+    pub(super) organization: OrganizationId,
+    pub(super) person: PersonId,
+    pub(super) role: Role,
+    pub(super) kind: CredentialKind,
+    pub(super) assurance: Assurance,
+    /// The scopes of the token of a machine client.
+    pub(super) scopes: Option<String>,
+}
+
 impl Identity {
-    /// Begins a session or issues a bearer token, in one transaction with its event.
+    /// Begins a session or issues a bearer token, in one transaction with its event, with the use of a
+    /// code and with a new hash of the password. None if the same code was used meanwhile.
     pub(crate) async fn begin_session(
         &self,
-        principal: &Principal,
+        verified: VerifiedCredentials,
         kind: CredentialKind,
         origin: RequestOrigin,
-        event: impl FnOnce(SessionId) -> Event,
-    ) -> Result<NewSession, ServiceError> {
-        let token = SecretToken::random();
-        let now = self.clock.now();
-        let (organization, id) = (principal.row.organization, SessionId::random());
-        let method = match kind {
-            CredentialKind::Session => "password",
-            CredentialKind::Token => "token",
+        event: impl FnOnce(SessionId, Assurance) -> Event,
+    ) -> Result<Option<NewSession>, ServiceError> {
+        let VerifiedCredentials {
+            principal,
+            credential,
+            second_factor,
+            rehashed,
+        } = verified;
+        let rehashed = self.rehashed(&credential, rehashed).await?;
+        let assurance = match (kind, &second_factor) {
+            (_, Some(_)) => Assurance::PasswordAndCode,
+            (CredentialKind::Session, None) => Assurance::Password,
+            (CredentialKind::Token, None) => Assurance::Token,
         };
-        let expires_at = match kind {
-            CredentialKind::Session => now + self.limits.absolute,
-            CredentialKind::Token => now + TOKEN_LIFETIME,
-        };
-        let key = self.keys.authorization(organization).await?;
-        let row = key.authenticate(SessionRow {
-            token_hash: token.hash(label(kind)),
-            organization,
-            id,
-            kind: label(kind).to_owned(),
-            person: principal.row.id,
-            role: principal.role.name().to_owned(),
-            method: method.to_owned(),
-            authenticated_at: now,
-            expires_at,
-            seen_at: now,
-            ended_at: None,
-            mac: RowMac::UNSET,
-        });
-        let event = self
-            .trail
-            .seal(organization, origin.source, event(id))
+        let organization = principal.row.organization;
+        let (session, row) = self
+            .new_session(SessionOf {
+                organization,
+                person: principal.row.id,
+                role: principal.role,
+                kind,
+                assurance,
+                scopes: None,
+            })
             .await?;
+        let event = event(row.id, assurance);
+        let event = self.trail.seal(organization, origin.source, event).await?;
+        let mut rows = vec![written_row(&row)];
         let mut transaction = self.database.begin().await?;
+        let standing = self.standing(&mut transaction, &principal.row, &credential);
+        match standing.await? {
+            Standing::Changed => {
+                transaction.rollback().await?;
+                return Ok(None);
+            }
+            Standing::Rehashed => {}
+            Standing::Unchanged => {
+                if let Some(rehashed) = rehashed {
+                    let former_mac = credential.mac.as_bytes();
+                    transaction.update_credential(&rehashed, former_mac).await?;
+                    rows.push(written_row(&rehashed));
+                }
+            }
+        }
+        if let Some(used) = &second_factor {
+            match self.store_use(&mut transaction, used).await {
+                Err(TrailError::Database(db::Error::Conflict)) => {
+                    transaction.rollback().await?;
+                    return Ok(None);
+                }
+                stored => rows.push(stored?),
+            }
+        }
         transaction.insert_session(&row).await?;
-        let event = event.with_rows(vec![written_row(&row)]);
+        let event = event.with_rows(rows);
         self.trail.commit_with(transaction, event).await?;
+        let now = row.authenticated_at;
         self.database.delete_sessions_expired_before(now).await?;
-        Ok(NewSession { token, expires_at })
+        Ok(Some(session))
+    }
+
+    /// Stores the use of an authenticator. Returns the written row.
+    ///
+    /// # Errors
+    ///
+    /// [`db::Error::Conflict`] if it was used meanwhile.
+    async fn store_use(
+        &self,
+        transaction: &mut Transaction,
+        used: &UsedAuthenticator,
+    ) -> Result<WrittenRow, TrailError> {
+        let organization = used.row.organization;
+        let key = self.keys.authorization(organization).await?;
+        let row = key.authenticate(used.row.clone());
+        let former_mac = used.row.mac.as_bytes();
+        transaction.update_authenticator(&row, former_mac).await?;
+        let id = row.row_id.uuid();
+        ensure_digest::<AuthenticatorRow>(transaction, organization, id, used.former_digest)
+            .await?;
+        Ok(written_row(&row))
+    }
+
+    /// Replaces the caller's session by a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::SignInRequired`] also if the same code was used meanwhile.
+    pub(crate) async fn renew_session(
+        &self,
+        caller: &Caller,
+        renewal: &SessionRenewal,
+        event: impl FnOnce(SessionId, Assurance) -> Event,
+    ) -> Result<NewSession, ServiceError> {
+        let (organization, person) = renewal.account;
+        let is_own = organization == caller.organization() && person.uuid() == caller.person();
+        if !is_own || caller.credential().kind != CredentialKind::Session {
+            return Err(ServiceError::Internal);
+        }
+        let (session, row) = self
+            .new_session(SessionOf {
+                organization,
+                person,
+                role: caller.role(),
+                kind: CredentialKind::Session,
+                assurance: renewal.assurance,
+                scopes: None,
+            })
+            .await?;
+        let expires_at = renewal.expires_at.unwrap_or(row.expires_at);
+        let row = self
+            .keys
+            .authorization(organization)
+            .await?
+            .authenticate(SessionRow { expires_at, ..row });
+        let session = NewSession {
+            expires_at,
+            ..session
+        };
+        let (event, source) = (event(row.id, renewal.assurance), caller.origin().source);
+        let event = self.trail.seal(organization, source, event).await?;
+        let mut transaction = self.database.begin().await?;
+        let person = transaction.lock_person(organization, person).await?;
+        let person = person.ok_or(ServiceError::SignInRequired)?;
+        let person = self.keys.verify(organization, person).await?;
+        if !person.active || person.sessions_since != renewal.sessions_since {
+            return Err(ServiceError::SignInRequired);
+        }
+        let mut rows = Vec::new();
+        if let Some(used) = &renewal.used {
+            match self.store_use(&mut transaction, used).await {
+                Err(TrailError::Database(db::Error::Conflict)) => {
+                    return Err(ServiceError::SignInRequired);
+                }
+                stored => rows.push(stored?),
+            }
+        }
+        let ended = self.end_locked(&mut transaction, caller).await?;
+        transaction.insert_session(&row).await?;
+        rows.extend([written_row(&row), written_row(&ended)]);
+        let event = event
+            .with_rows(rows)
+            .with_changes(vec![Change::session(ended.id)]);
+        self.trail.commit_with(transaction, event).await?;
+        self.callers.forget(caller.credential());
+        Ok(session)
     }
 
     /// Ends the caller's session or bearer token.
     pub(crate) async fn end_session(&self, caller: &Caller) -> Result<(), ServiceError> {
-        let organization = caller.organization();
-        let key = self.keys.authorization(organization).await?;
         // Sealed before the transaction holds a connection, since a new address or audit year needs
         // one of its own. The event has no caller to check: a session may always be ended.
         let (event, log_organization, source) =
             access::sign_out_event(caller, self.clock.now()).into_parts();
         let event = self.trail.seal(log_organization, source, event).await?;
+        self.keys.authorization(caller.organization()).await?;
         let mut transaction = self.database.begin().await?;
-        let row = transaction.lock_session(caller.credential().hash).await?;
-        let row = row.ok_or(ServiceError::SignInRequired)?;
-        let row = self.keys.verify(organization, row).await?.into_inner();
-        let former_mac = *row.mac.as_bytes();
-        let row = key.authenticate(SessionRow {
-            ended_at: Some(self.clock.now()),
-            ..row
-        });
-        transaction.end_session(&row, &former_mac).await?;
+        let row = self.end_locked(&mut transaction, caller).await?;
         let event = event
             .with_rows(vec![written_row(&row)])
             .with_changes(vec![Change::session(row.id)]);
         self.trail.commit_with(transaction, event).await?;
         self.callers.forget(caller.credential());
         Ok(())
+    }
+
+    /// Ends a session of a browser whose time is over. Any other one stays as it is.
+    pub(crate) async fn end_idle_session(
+        &self,
+        token: &SecretToken,
+        origin: RequestOrigin,
+        event: impl FnOnce(OrganizationId) -> Event,
+    ) -> Result<(), ServiceError> {
+        let hash = token.hash(label(CredentialKind::Session));
+        let Some(row) = self.database.session(hash).await? else {
+            return Ok(());
+        };
+        let organization = row.organization;
+        let Some(read) = self.keys.verify_untampered(organization, row).await? else {
+            return Ok(());
+        };
+        if read.ended_at.is_some() || !self.callers.is_over(&read) {
+            return Ok(());
+        }
+        let event = Event {
+            person: Some(read.person.uuid()),
+            role: Some(read.role.clone()),
+            session: Some(read.id.uuid()),
+            ..event(organization)
+        };
+        let event = self.trail.seal(organization, origin.source, event).await?;
+        let mut transaction = self.database.begin().await?;
+        let locked = transaction.lock_session(hash).await?;
+        let Some(locked) = locked.filter(|locked| locked.mac.as_bytes() == read.mac.as_bytes())
+        else {
+            // Another request has ended it or used it.
+            return Ok(transaction.rollback().await?);
+        };
+        let ended = self.end_row(&mut transaction, locked).await?;
+        let event = event
+            .with_rows(vec![written_row(&ended)])
+            .with_changes(vec![Change::session(ended.id)]);
+        Ok(self.trail.commit_with(transaction, event).await?)
+    }
+
+    /// A new session with its row, which is not stored yet.
+    pub(super) async fn new_session(
+        &self,
+        of: SessionOf,
+    ) -> Result<(NewSession, SessionRow), ServiceError> {
+        let token = SecretToken::random();
+        let now = self.clock.now();
+        let expires_at = match of.kind {
+            CredentialKind::Session => now + self.limits.absolute,
+            CredentialKind::Token if of.scopes.is_some() => now + CLIENT_TOKEN_LIFETIME,
+            CredentialKind::Token => now + TOKEN_LIFETIME,
+        };
+        let key = self.keys.authorization(of.organization).await?;
+        let row = key.authenticate(SessionRow {
+            token_hash: token.hash(label(of.kind)),
+            organization: of.organization,
+            id: SessionId::random(),
+            kind: label(of.kind).to_owned(),
+            person: of.person,
+            role: of.role.name().to_owned(),
+            method: method(of.assurance).to_owned(),
+            authenticated_at: now,
+            expires_at,
+            seen_at: now,
+            ended_at: None,
+            scopes: of.scopes,
+            mac: RowMac::UNSET,
+        });
+        Ok((NewSession { token, expires_at }, row))
+    }
+
+    /// Ends the caller's session in a transaction. Returns the row.
+    async fn end_locked(
+        &self,
+        transaction: &mut Transaction,
+        caller: &Caller,
+    ) -> Result<SessionRow, ServiceError> {
+        let organization = caller.organization();
+        let row = transaction.lock_session(caller.credential().hash).await?;
+        let row = row.ok_or(ServiceError::SignInRequired)?;
+        let row = self.keys.verify(organization, row).await?.into_inner();
+        if row.ended_at.is_some() {
+            return Err(ServiceError::SignInRequired);
+        }
+        self.end_row(transaction, row).await
+    }
+
+    /// Ends a session whose row is verified and locked. Returns the new row.
+    async fn end_row(
+        &self,
+        transaction: &mut Transaction,
+        row: SessionRow,
+    ) -> Result<SessionRow, ServiceError> {
+        let key = self.keys.authorization(row.organization).await?;
+        let former_mac = *row.mac.as_bytes();
+        let row = key.authenticate(SessionRow {
+            ended_at: Some(self.clock.now()),
+            ..row
+        });
+        transaction.end_session(&row, &former_mac).await?;
+        Ok(row)
     }
 }

@@ -6,6 +6,10 @@
 //! - Attempts from an address without a recent sign-in to the account also count in the account's
 //!   limiter of unknown addresses. It bounds guessing from many addresses, and cannot keep a person
 //!   from signing in from an address where that person has signed in before (`address_evidence`).
+//! - Codes of authenticator apps that are wrong beside the right password count in a limiter of the
+//!   account, whatever the address: six digits can be guessed.
+//! - Assertions of machine clients that are refused count in a limiter of the client address: they are not guessed, but
+//!   each costs a signature and an event.
 //!
 //! A limiter counts in the database and in this instance's memory, and the longer wait applies: a
 //! database that hides or alters its rows permits no more than this memory. An account is
@@ -27,6 +31,8 @@ use phi::OrganizationId;
 use super::client::ClientPrefix;
 use crate::limits::sign_in::CLEANUP_ROWS_PER_STATEMENT;
 use crate::limits::sign_in::LIMIT_BY_ADDRESS;
+use crate::limits::sign_in::LIMIT_BY_ASSERTION;
+use crate::limits::sign_in::LIMIT_BY_CODE;
 use crate::limits::sign_in::LIMIT_BY_UNKNOWN_ADDRESSES;
 use crate::limits::sign_in::MAX_CLEANUP_STATEMENTS;
 use crate::limits::sign_in::RateLimit;
@@ -43,9 +49,14 @@ const MAX_ATTEMPTS: usize = 3;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct LimiterId([u8; 16]);
 
-#[cfg(test)]
 impl LimiterId {
+    /// The limiter of a counter.
+    pub(super) const fn of(counter: &AttemptCounter) -> Self {
+        Self(counter.limiter)
+    }
+
     /// An arbitrary limiter.
+    #[cfg(test)]
     pub(crate) const fn for_tests(number: u8) -> Self {
         Self([number; 16])
     }
@@ -165,6 +176,68 @@ impl LoginThrottle {
         })
     }
 
+    /// Counts a code of an authenticator app that was sent beside the right password. None if too many were wrong.
+    ///
+    /// # Errors
+    ///
+    /// The database or the keys are unavailable.
+    pub(super) async fn count_code(
+        &self,
+        account: IndexToken,
+    ) -> Result<Option<AttemptCounter>, ServiceError> {
+        let key = self.keys.authorization(OrganizationId::SYSTEM).await?;
+        let by_code = limiter(&key, "sign-in-by-code", account.as_bytes());
+        let counter = counter(LIMIT_BY_CODE, by_code);
+        Ok(self.count_one(counter).await?.is_none().then_some(counter))
+    }
+
+    /// The counter of the assertions from a client address.
+    ///
+    /// # Errors
+    ///
+    /// The keys are unavailable.
+    pub(super) async fn of_assertions(
+        &self,
+        client: ClientPrefix,
+    ) -> Result<AttemptCounter, ServiceError> {
+        let key = self.keys.authorization(OrganizationId::SYSTEM).await?;
+        let by_address = limiter(&key, "client-assertion-by-address", client.as_bytes());
+        Ok(counter(LIMIT_BY_ASSERTION, by_address))
+    }
+
+    /// Counts in one counter, or returns the wait if it is full.
+    ///
+    /// # Errors
+    ///
+    /// The database is unavailable.
+    pub(super) async fn count_one(
+        &self,
+        counter: AttemptCounter,
+    ) -> Result<Option<Duration>, ServiceError> {
+        let counters = [counter];
+        if let Some(wait) = self.local.count(&counters, Instant::now()) {
+            return Ok(Some(wait));
+        }
+        let stored = self.count_stored(&counters).await;
+        if !matches!(stored, Ok(None)) {
+            self.local.uncount(&counters);
+        }
+        Ok(stored?)
+    }
+
+    /// Takes back the count of a code or an assertion that was right.
+    ///
+    /// # Errors
+    ///
+    /// The database is unavailable.
+    pub(super) async fn uncount_one(&self, counter: AttemptCounter) -> Result<(), ServiceError> {
+        let mut transaction = self.database.begin().await?;
+        transaction.uncount_attempt(&counter).await?;
+        transaction.commit().await?;
+        self.local.uncount(&[counter]);
+        Ok(())
+    }
+
     async fn count_stored(
         &self,
         counters: &[AttemptCounter],
@@ -254,7 +327,7 @@ impl LoginThrottle {
 impl Attempt {
     /// The limiter of the account and the client.
     pub(super) const fn limiter(&self) -> LimiterId {
-        LimiterId(self.by_address.limiter)
+        LimiterId::of(&self.by_address)
     }
 }
 

@@ -1,20 +1,22 @@
-//! Owners that are locked by a transaction: compared with the stored heads, then updated.
+//! Owners that are locked by a transaction, whose sets of heads it updates.
 //!
 //! A write must not update a set that the stored heads contradict: once the heads were put right,
-//! they would no longer match their owner. A write is therefore as strict as the read of a whole
-//! chart, as far as its cost allows:
+//! they would no longer match their owner. Its cost must not grow with the chart, so it verifies
+//! what it changes:
 //!
-//! - Up to [`MAX_COMPARED_HEADS`], all heads are compared with the owner's set. The head rows
-//!   suffice: each has the digest of its version's row, so no body is read.
-//! - Above, the heads of the written types are *counted*, and each head that the write replaces
-//!   must be the newest recorded in `audit_rows` ([`verify_newest`]), which the app can insert into
-//!   and never change. A head that this write does not touch may have been exchanged, with the
-//!   count kept. The set stays right all the same, since its hashes change by verified heads alone;
-//!   the next read of the whole chart finds the exchange.
+//! - Each head that it replaces is the newest recorded in `audit_rows` ([`verify_newest`]), which
+//!   the app can insert into and never change.
+//! - Where it creates a resource under an id that the client chose, the heads of the type are
+//!   counted ([`LockedOwner::verify_count`]): a hidden head would be created a second time. An id
+//!   that the server assigned at random has no head that could be hidden.
+//!
+//! A head that the write does not touch may have been exchanged or hidden. The set stays right all
+//! the same, since its hashes change by verified heads alone; the next read of the whole chart
+//! finds the difference.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use db::LockedHead;
 use db::OwnerRow;
 use db::ResourceRow;
 use db::StoredHead;
@@ -35,10 +37,7 @@ use uuid::Uuid;
 use super::OpenOwner;
 use super::head_set;
 use crate::services::keys::Keys;
-
-/// Maximum number of an owner's heads that each write compares individually: nearly every chart has
-/// fewer.
-const MAX_COMPARED_HEADS: u32 = 512;
+use crate::services::newest_row::ensure_newest;
 
 /// An owner whose row is locked by a transaction, opened under the owner's current key.
 #[derive(Debug)]
@@ -71,17 +70,8 @@ impl From<Tampering> for LockError {
     }
 }
 
-/// The extent of a comparison of an owner's set with the stored heads.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum HeadComparison {
-    /// Every head was compared.
-    Complete,
-    /// Only the numbers of heads were compared.
-    Counts,
-}
-
 impl LockedOwner {
-    /// Locks and opens the row of an owner, which must exist and be live.
+    /// Locks and opens the row of an owner, which must be live; none if there is no row.
     ///
     /// The first lock after a rotation of the owner's key compares all heads and hashes them under
     /// the current key: a former key is used for verification alone.
@@ -94,8 +84,11 @@ impl LockedOwner {
         transaction: &mut Transaction,
         organization: OrganizationId,
         owner: Owner,
-    ) -> Result<Self, LockError> {
+    ) -> Result<Option<Self>, LockError> {
         let row = transaction.lock_owner(organization, &owner).await?;
+        if row.is_none() {
+            return Ok(None);
+        }
         let open = OpenOwner::open(keys, organization, owner, row).await?;
         let scope = match keys.scope(organization, owner).await {
             Err(KeyError::Missing) => {
@@ -111,46 +104,32 @@ impl LockedOwner {
             open,
         };
         if locked.open.key.key_id() != scope.key_id() {
-            let limit = locked.query_limit(u32::MAX);
+            // One more than the owner has, which suffices to detect a surplus of any size.
+            let total = u32::try_from(locked.open.heads.total()).unwrap_or(u32::MAX);
+            let limit = total.saturating_add(1);
             let heads = transaction.heads_of(organization, &owner, limit).await?;
             locked.rekey(scope, &heads)?;
         }
-        Ok(locked)
+        Ok(Some(locked))
     }
 
-    /// Compares the owner's set with the stored heads: all of them or, for an owner with many, the
-    /// numbers of those of `kinds`. In the second case the caller must pass each replaced head to
-    /// [`verify_newest`].
+    /// Compares the number of the owner's heads of a resource type with that of the stored ones.
     ///
     /// # Errors
     ///
     /// [`OpenError::Tampered`] if they differ.
-    pub(crate) async fn verify_heads(
+    pub(crate) async fn verify_count(
         &self,
         transaction: &mut Transaction,
-        kinds: &BTreeSet<&str>,
-    ) -> Result<HeadComparison, LockError> {
+        kind: &str,
+    ) -> Result<(), LockError> {
         let (organization, owner) = (self.organization, &self.owner);
-        if self.open.heads.total() <= u64::from(MAX_COMPARED_HEADS) {
-            let limit = self.query_limit(MAX_COMPARED_HEADS);
-            let heads = transaction.heads_of(organization, owner, limit).await?;
-            self.ensure_matches(&heads)?;
-            return Ok(HeadComparison::Complete);
+        let count = transaction.count_heads(organization, owner, kind).await?;
+        if count == u64::from(self.open.heads.count(kind)) {
+            Ok(())
+        } else {
+            Err(self.tampered().into())
         }
-        for kind in kinds {
-            let count = transaction.count_heads(organization, owner, kind).await?;
-            if count != u64::from(self.open.heads.count(kind)) {
-                return Err(self.tampered().into());
-            }
-        }
-        Ok(HeadComparison::Counts)
-    }
-
-    /// The number of heads to query: one more than the owner has, which suffices to detect a
-    /// surplus of any size, and at most `max` and one.
-    fn query_limit(&self, max: u32) -> u32 {
-        let total = u32::try_from(self.open.heads.total()).unwrap_or(u32::MAX);
-        total.min(max).saturating_add(1)
     }
 
     fn ensure_matches(&self, heads: &[StoredHead]) -> Result<(), Tampering> {
@@ -173,6 +152,11 @@ impl LockedOwner {
         let reason = "the stored heads do not match the set of their owner";
         let id = Uuid::from_bytes(self.owner.id(self.organization));
         Tampering::report("resources", reason, self.organization, Some(id))
+    }
+
+    /// The opened row.
+    pub(crate) const fn opened(&self) -> &OpenOwner {
+        &self.open
     }
 
     /// The bytes of the row's MAC, which a guarded update compares.
@@ -216,19 +200,11 @@ impl LockedOwner {
 ///
 /// # Errors
 ///
-/// [`OpenError::Tampered`] for a head that is not the newest on record.
-pub(crate) async fn verify_newest(
-    transaction: &mut Transaction,
-    head: &ResourceRow,
-) -> Result<(), LockError> {
-    let (table, row) = (ResourceRow::TABLE, head.row_id());
-    let newest = transaction.newest_digest(head.organization, table.tag, row);
-    let newest = newest.await?.map(|(_, _, digest)| digest);
-    if newest == Some(row_digest(head)) {
-        return Ok(());
-    }
-    let reason = "the head is not the newest on record: an older one was put back";
-    Err(Tampering::report(table.name, reason, head.organization, Some(row)).into())
+/// [`Tampering`] for a head that is not the newest on record.
+pub(crate) fn verify_newest(locked: &LockedHead) -> Result<(), Tampering> {
+    let head = &locked.head;
+    let (row, digest) = (head.row_id(), row_digest(head));
+    ensure_newest::<ResourceRow>(head.organization, row, digest, locked.newest_digest)
 }
 
 fn head_of(stored: &StoredHead) -> Head<'_> {

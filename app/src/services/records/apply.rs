@@ -2,19 +2,21 @@
 //!
 //! `plan` compares the changes with the stored resources, outside any transaction; `sealed_rows`
 //! seals the rows to write; then the transaction locks the owners and the heads, checks that the
-//! plan is current, and writes. After a conflict with a concurrent transaction all of this is
-//! repeated.
+//! plan is current (`locked_heads`) and that conditions hold (`condition_check`), and writes. After
+//! a conflict with a concurrent transaction all of this is repeated.
 
 use std::time::Duration;
 
 use access::CallerEvent;
 use access::Disclosed;
 use access::NotPhi;
-use access::record_write;
-use db::ResourceKey;
+use access::record_creation;
+use db::CareTeamMemberRow;
 use db::Transaction;
 use phi::OrganizationId;
 use phi::Owner;
+use phi::PatientId;
+use phi::PersonId;
 use time::OffsetDateTime;
 
 use super::Applied;
@@ -23,15 +25,19 @@ use super::Effect;
 use super::Records;
 use super::Refusal;
 use super::RefusalReason;
+use super::condition_check::Conditions;
+use super::locked_heads::locked_keys;
 use super::owner_of;
 use super::owners::orphan_is_tampering;
+use super::plan::Attempt;
 use super::plan::WritePlan;
-use super::resource_key;
 use super::sealed_rows::SealedRows;
 use super::write_error::ApplyError;
 use super::write_error::WriteError;
+use crate::services::care_teams::new_member;
 use crate::services::error::ServiceError;
 use crate::services::feed;
+use crate::services::written_row::written_row;
 use fhir::ResourceType;
 
 /// Maximum attempts at a write that conflicts with concurrent transactions.
@@ -50,9 +56,13 @@ impl Records {
         changes: &[Change<'_>],
     ) -> Result<Disclosed<Vec<Applied>>, ApplyError> {
         let mut delay = FIRST_DELAY;
+        let mut attempt = Attempt::First;
         for _ in 0..MAX_ATTEMPTS {
-            let error = match self.attempt(changes).await {
+            let attempted = self.attempt(changes, attempt).await;
+            attempt = Attempt::Further;
+            let error = match attempted {
                 Ok(applied) => return Ok(applied),
+                Err(WriteError::UnverifiedOwner) => continue,
                 Err(WriteError::Conflict) => {
                     // The other transaction is given time to end: an immediate retry may meet its locks again.
                     tokio::time::sleep(delay).await;
@@ -62,30 +72,49 @@ impl Records {
                 Err(WriteError::Destroyed(owner)) => owner_destroyed(changes, owner),
                 Err(WriteError::Final(error)) => error,
             };
-            if let ApplyError::Refused(refusals) = &error {
-                self.record_refused(changes, refusals).await?;
+            let ApplyError::Refused(refusals) = &error else {
+                return Err(error);
+            };
+            if let Some(conditions) = Conditions::of(changes) {
+                // A concurrent write may be the reason for the refusal, and what a condition finds now.
+                match self.verify_conditions(&conditions).await {
+                    Ok(()) => {}
+                    Err(
+                        WriteError::Conflict
+                        | WriteError::UnverifiedOwner
+                        | WriteError::Destroyed(_),
+                    ) => {
+                        return Err(ApplyError::ConditionChanged);
+                    }
+                    Err(WriteError::Final(error)) => return Err(error),
+                }
             }
+            self.record_refused(changes, refusals).await?;
             return Err(error);
         }
         let cause = "too many concurrent writes of the same records";
         Err(ServiceError::unavailable(cause).into())
     }
 
-    async fn attempt(&self, changes: &[Change<'_>]) -> Result<Disclosed<Vec<Applied>>, WriteError> {
+    async fn attempt(
+        &self,
+        changes: &[Change<'_>],
+        attempt: Attempt,
+    ) -> Result<Disclosed<Vec<Applied>>, WriteError> {
         let Some(first) = changes.first() else {
             return Ok(NotPhi::assert(Vec::new(), "no results").into());
         };
         let organization = first.permitted.caller().organization();
-        let plan = self.plan(organization, changes).await?;
-        let records: Vec<_> = changes
-            .iter()
-            .zip(&plan.steps)
+        let plan = self.plan(organization, changes, attempt).await?;
+        let records: Vec<_> = plan
+            .steps_of(changes)
             .map(|(change, step)| (&change.permitted, change.record(Some(step.version))))
             .collect();
-        let write = record_write(&self.trail, &records).await;
+        let created = created_patients(changes, &plan).collect();
+        let write = record_creation(&self.trail, &records, &created).await;
         let write = write.map_err(|error| ApplyError::from(ServiceError::from(error)))?;
         let now = self.clock.now();
-        let commit = write.commit(|event| self.write(organization, changes, &plan, event, now));
+        let commit = write.commit(|event| self.write(changes, &plan, event, now));
         let (receipt, ()) = commit.await?;
         Ok(receipt.disclose(plan.applied(now)))
     }
@@ -93,39 +122,75 @@ impl Records {
     /// Writes the plan in one transaction, with its audit event.
     async fn write(
         &self,
-        organization: OrganizationId,
         changes: &[Change<'_>],
         plan: &WritePlan,
         event: CallerEvent,
         now: OffsetDateTime,
     ) -> Result<(), WriteError> {
+        let organization = plan.organization;
         let rows = self.seal_rows(organization, changes, plan, now).await?;
         let event = self.trail.seal_event(event).await?;
         let key = self.keys.authorization(organization).await;
         let key = key.map_err(ApplyError::from)?;
-        let mut transaction = self.database.begin().await?;
-        let owners = self
-            .write_owners(&mut transaction, organization, &key, &rows)
-            .await?;
-        let locked = transaction
-            .lock_resources(organization, &locked_keys(changes))
-            .await?;
-        if !plan.is_current(&locked) {
-            return Err(WriteError::Conflict);
+        let conditions = Conditions::of(changes);
+        if let Some(conditions) = &conditions {
+            let loaded = self.load_condition_keys(conditions).await;
+            loaded.map_err(ApplyError::from)?;
         }
-        owners.verify_replaced(&mut transaction, &locked).await?;
+        let mut transaction = self.database.begin().await?;
+        let owners = self.write_owners(&mut transaction, plan, &key, &rows, conditions.as_ref());
+        let owners = owners.await?;
+        let locked = transaction
+            .lock_resources(organization, &locked_keys(changes, plan))
+            .await?;
+        self.verify_locked(changes, plan, &locked).await?;
         store_rows(&mut transaction, organization, &rows).await?;
         refuse_unfinished_charts(&mut transaction, organization, changes, plan).await?;
+        let members = first_members(changes, plan, now).into_iter();
+        let members: Vec<_> = members.map(|member| key.authenticate(member)).collect();
+        transaction.insert_care_team_members(&members).await?;
         let mut listed = rows.written;
-        listed.extend(owners.listed);
+        listed.extend(owners);
+        listed.extend(members.iter().map(written_row));
         let stored = rows.patients.iter();
         let stored = stored.map(|patient| patient.demographics.patient);
         let patients = stored.chain(rows.deleted_patients.iter().copied());
-        let event = event
-            .with_rows(listed)
-            .with_changes(patients.map(feed::Change::demographics).collect());
+        let mut feed_changes: Vec<_> = patients.map(feed::Change::demographics).collect();
+        feed_changes.extend(
+            members
+                .first()
+                .map(|it| feed::Change::grant(it.person.uuid())),
+        );
+        let event = event.with_rows(listed).with_changes(feed_changes);
         Ok(self.trail.commit_with(transaction, event).await?)
     }
+}
+
+/// The patients that the changes create: whose first version they write.
+fn created_patients<'a>(
+    changes: &'a [Change<'_>],
+    plan: &'a WritePlan,
+) -> impl Iterator<Item = PatientId> + 'a {
+    let steps = plan.steps_of(changes).filter(|(change, step)| {
+        change.stores_patient() && step.effect == Effect::Created && step.version == 1
+    });
+    steps.map(|(change, _)| PatientId::from_uuid(change.id))
+}
+
+/// The memberships by which a caller that is limited to care teams reaches the charts of the patients that the changes create.
+fn first_members(
+    changes: &[Change<'_>],
+    plan: &WritePlan,
+    now: OffsetDateTime,
+) -> Vec<CareTeamMemberRow> {
+    let caller = changes.first().map(|change| change.permitted.caller());
+    let limited = caller.filter(|it| it.charts().is_some_and(|it| !it.is_whole_organization()));
+    let Some(caller) = limited else {
+        return Vec::new();
+    };
+    let person = PersonId::from_uuid(caller.person());
+    let member = |patient| new_member((plan.organization, patient), person, person, now);
+    created_patients(changes, plan).map(member).collect()
 }
 
 /// The refusal of every change to a destroyed owner's data.
@@ -133,21 +198,9 @@ fn owner_destroyed(changes: &[Change<'_>], destroyed: Owner) -> ApplyError {
     let reason = RefusalReason::OwnerDestroyed;
     let refusals = changes.iter().enumerate().filter_map(|(change, it)| {
         let owner = owner_of(it.permitted.caller().organization(), it.owner);
-        (owner == destroyed).then_some(Refusal { change, reason })
+        (owner == destroyed).then_some(Refusal::new(change, reason))
     });
     ApplyError::Refused(refusals.collect())
-}
-
-/// The keys of the heads that are locked: those of the changes, and of the Patients in whose charts they are, so that no
-/// resource is stored in the chart of a Patient that is deleted at the same time.
-fn locked_keys(changes: &[Change<'_>]) -> Vec<ResourceKey> {
-    let targets = changes
-        .iter()
-        .map(|change| resource_key(change.resource_type, change.id));
-    let stored = changes.iter().filter(|change| change.resource().is_some());
-    let patients = stored.filter_map(|change| change.owner);
-    let patients = patients.map(|patient| resource_key(ResourceType::Patient, patient));
-    targets.chain(patients).collect()
 }
 
 /// Refuses to delete a Patient whose chart has other resources. The owner's row is locked.
@@ -157,7 +210,7 @@ async fn refuse_unfinished_charts(
     changes: &[Change<'_>],
     plan: &WritePlan,
 ) -> Result<(), WriteError> {
-    for (index, (change, step)) in changes.iter().zip(&plan.steps).enumerate() {
+    for (index, (change, step)) in plan.steps_of(changes).enumerate() {
         let is_patient = change.resource_type == ResourceType::Patient;
         if !is_patient || step.effect != Effect::Deleted {
             continue;
@@ -165,11 +218,7 @@ async fn refuse_unfinished_charts(
         let owner = Owner::Patient(change.id.into());
         if transaction.count_live_heads(organization, &owner).await? > 0 {
             let reason = RefusalReason::ChartNotEmpty;
-            let refusal = Refusal {
-                change: index,
-                reason,
-            };
-            return Err(ApplyError::Refused(vec![refusal]).into());
+            return Err(ApplyError::Refused(vec![Refusal::new(index, reason)]).into());
         }
     }
     Ok(())
@@ -204,17 +253,23 @@ async fn store_rows(
             .delete_patient_tokens(organization, *patient)
             .await?;
     }
+    // The tokens of all patients are removed first: one may have the record number that another gives up.
+    for patient in rows.patients.iter().filter(|it| !it.is_new) {
+        let id = patient.demographics.patient;
+        transaction.delete_patient_tokens(organization, id).await?;
+    }
     for patient in &rows.patients {
         let (row, is_new) = (&patient.demographics, patient.is_new);
         let fields = transaction.replace_demographics(row, is_new).await;
         fields.map_err(orphan_is_tampering("demographics", organization))?;
         let (id, tokens) = (row.patient, &patient.tokens);
-        let tokens = transaction.replace_patient_tokens(organization, id, tokens, is_new);
+        let tokens = transaction.insert_patient_tokens(organization, id, tokens);
         match tokens.await {
             Err(db::Error::UniqueViolation("patient_index_unique")) => {
                 // A concurrent transaction has used the number since the plan was made.
-                let (change, reason) = (patient.change, RefusalReason::MedicalRecordNumberTaken);
-                return Err(ApplyError::Refused(vec![Refusal { change, reason }]).into());
+                let reason = RefusalReason::MedicalRecordNumberTaken;
+                let refusal = Refusal::new(patient.change, reason);
+                return Err(ApplyError::Refused(vec![refusal]).into());
             }
             done => done.map_err(orphan_is_tampering("patient_index", organization))?,
         }

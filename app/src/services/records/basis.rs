@@ -1,8 +1,12 @@
 //! Changes that depend on the stored resource: patches, and deletions, whose owner is the stored one's.
 
+use std::sync::Arc;
+
 use access::Permitted;
 use access::Write;
+use access::ensure_reached;
 use access::record_refused_write;
+use db::ResourceRow;
 use fhir::JsonPatch;
 use fhir::OperationOutcome;
 use fhir::Reference;
@@ -11,15 +15,19 @@ use fhir::ResourceType;
 use fhir::VersionMeta;
 use fhir::bundle::ResourceWrite;
 use fhir::bundle::WriteContent;
+use fhir::bundle::WriteMode;
 use fhir::bundle::WritePrecondition;
 use fhir::bundle::single;
 use uuid::Uuid;
 
 use super::Change;
 use super::Content;
+use super::Evidence;
 use super::Records;
 use super::RefusalReason;
 use super::open::OpenVersion;
+use super::open::version_record;
+use super::refused_contained;
 use super::resource_key;
 use super::subject;
 use crate::services::budget::CallerId;
@@ -32,6 +40,8 @@ use crate::services::error::ServiceError;
 pub(crate) enum BasisError {
     /// The stored resource does not permit it.
     Refused(RefusalReason),
+    /// The resource contains, at this index, one that the policy does not permit in it.
+    Contained(usize),
     /// The patch cannot be applied to the stored resource, or its result is invalid.
     Patch(OperationOutcome),
     /// Another failure.
@@ -46,12 +56,25 @@ impl<E: Into<ServiceError>> From<E> for BasisError {
 
 impl Records {
     /// The change of a permitted write. A patch is applied to the current version, on which the change then depends; a
-    /// deletion gets the stored resource's owner. Neither discloses the resource. `server` is the server's own base.
+    /// deletion gets the stored resource's owner. Neither discloses the resource. `condition` is the evidence of the condition on
+    /// which the write depends; `server` is the server's own base.
     ///
     /// # Errors
     ///
     /// See [`BasisError`]. A refused patch is recorded, because the refusal may disclose stored data.
     pub(crate) async fn change<'caller>(
+        &self,
+        permitted: Permitted<'caller, Write>,
+        write: ResourceWrite,
+        condition: Option<Arc<Evidence>>,
+        server: &str,
+    ) -> Result<Change<'caller>, BasisError> {
+        let mut change = self.unconditional(permitted, write, server).await?;
+        change.condition = condition;
+        Ok(change)
+    }
+
+    async fn unconditional<'caller>(
         &self,
         permitted: Permitted<'caller, Write>,
         write: ResourceWrite,
@@ -62,19 +85,25 @@ impl Records {
             WriteContent::Whole {
                 resource,
                 owner,
-                create,
+                mode,
             } => {
-                let content = Content::Whole { resource, create };
+                if let Some(index) = refused_contained(&resource) {
+                    return Err(BasisError::Contained(index));
+                }
+                let content = Content::Whole { resource, mode };
                 Ok(Change::new(permitted, target, owner, content, precondition))
             }
             WriteContent::Delete => {
-                let stored = self.basis(&permitted, target).await?;
-                let owner = stored.and_then(|stored| stored.owner().patient());
+                let basis = self.basis(&permitted, target).await?;
+                let (head, stored) = basis.unzip();
+                let owner = stored.and_then(|stored: OpenVersion| stored.owner().patient());
                 let content = Content::Deleted;
-                Ok(Change::new(permitted, target, owner, content, precondition))
+                let change = Change::new(permitted, target, owner, content, precondition);
+                Ok(change.based_on(head))
             }
             WriteContent::Patch(patch) => {
                 let basis = self.basis(&permitted, target).await?;
+                let basis = basis.map(|(_, open)| open);
                 let organization = permitted.caller().organization();
                 let subject = subject(organization, target.resource_type).id(target.id);
                 let patient = basis.as_ref().and_then(|basis| basis.owner().patient());
@@ -103,17 +132,17 @@ impl Records {
     ) -> Result<Option<VersionMeta>, ServiceError> {
         let target = Reference { resource_type, id };
         Ok(match self.basis(permitted, target).await? {
-            Some(OpenVersion::Live(stored)) => Some(stored.meta),
-            Some(OpenVersion::Deleted(_)) | None => None,
+            Some((_, OpenVersion::Live(stored))) => Some(stored.meta),
+            Some((_, OpenVersion::Deleted(_))) | None => None,
         })
     }
 
-    /// The stored resource on which a permitted write depends.
+    /// The stored resource on which a permitted write depends, with its head.
     async fn basis(
         &self,
         permitted: &Permitted<'_, Write>,
         target: Reference,
-    ) -> Result<Option<OpenVersion>, ServiceError> {
+    ) -> Result<Option<(ResourceRow, OpenVersion)>, ServiceError> {
         let organization = permitted.caller().organization();
         let key = resource_key(target.resource_type, target.id);
         let current = self.database.current_version(organization, &key).await?;
@@ -121,8 +150,18 @@ impl Records {
             return Ok(None);
         };
         let caller = CallerId::of(permitted.caller());
+        let head = current.head.clone();
         let open = self.open_current(organization, caller, current).await?;
-        Ok(Some(open))
+        // The response to a refused write reveals whether the resource exists, so access to its chart is decided first.
+        let record = version_record(
+            organization,
+            target.resource_type,
+            target.id,
+            open.owner(),
+            open.meta(),
+        );
+        ensure_reached(&self.trail, permitted, &record).await?;
+        Ok(Some((head, open)))
     }
 }
 
@@ -145,7 +184,7 @@ impl Patched {
     ) -> Change<'_> {
         let content = Content::Whole {
             resource: self.resource,
-            create: false,
+            mode: WriteMode::Update,
         };
         let basis = WritePrecondition::Version(self.version);
         let change = Change::new(permitted, target, self.owner, content, basis);
@@ -181,6 +220,9 @@ fn patched(
     else {
         return Err(ServiceError::Internal.into());
     };
+    if let Some(index) = refused_contained(&resource) {
+        return Err(BasisError::Contained(index));
+    }
     Ok(Patched {
         resource,
         owner,

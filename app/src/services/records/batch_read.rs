@@ -11,6 +11,7 @@ use phi::Owner;
 
 use super::Records;
 use super::damage::undamaged;
+use super::reader::Reader;
 use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
@@ -208,32 +209,37 @@ impl Records {
     }
 
     /// Those of the current versions of a batch whose rows can be read, as [`Self::read_batch`]
-    /// does, by one statement for each resource if a row cannot be read.
+    /// does, by one statement for each resource if a row cannot be read. The request is charged for
+    /// them.
     ///
     /// # Errors
     ///
     /// See [`Self::read_batch`].
     pub(super) async fn read_readable(
         &self,
-        organization: OrganizationId,
-        caller: CallerId,
+        reader: Reader<'_>,
         keys: &[ResourceKey],
         batch: &KeyBatch,
     ) -> Result<SealedBatch, ServiceError> {
-        let reserved = self.memory.reserve(caller, batch.bytes)?;
+        let organization = reader.organization;
+        let reserved = self.memory.reserve(reader.caller, batch.bytes)?;
         let keys = batch.keys_of(keys);
         if keys.is_empty() {
             return SealedBatch::of(Vec::new(), reserved);
         }
         let rows = self.database.current_versions(organization, keys).await;
-        if let Some(rows) = undamaged(rows)? {
-            return SealedBatch::of(rows, reserved);
-        }
-        let mut rows = Vec::new();
-        for key in keys {
-            let row = self.database.current_version(organization, key).await;
-            rows.extend(undamaged(row)?.flatten());
-        }
+        let rows = if let Some(rows) = undamaged(rows)? {
+            rows
+        } else {
+            let mut rows = Vec::new();
+            for key in keys {
+                let row = self.database.current_version(organization, key).await;
+                rows.extend(undamaged(row)?.flatten());
+            }
+            rows
+        };
+        let bytes = rows.iter().map(|row| row.version.body.as_bytes().len());
+        reader.budget.charge_bodies(rows.len(), bytes.sum());
         SealedBatch::of(rows, reserved)
     }
 

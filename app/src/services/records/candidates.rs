@@ -7,18 +7,16 @@ use fhir::ResourceType;
 use fhir::search::SearchValues;
 use phi::Head;
 use phi::HeadSet;
-use phi::OrganizationId;
 use phi::Owner;
 use phi::Tampering;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::DamagedRecord;
 use super::Records;
 use super::damage::undamaged;
+use super::reader::Reader;
 use super::resource_key;
 use crate::limits::HEADS_PER_STATEMENT;
-use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
 use crate::services::owners::OpenOwner;
@@ -26,15 +24,13 @@ use crate::services::owners::OpenOwner;
 /// Maximum attempts to read the heads of a type while they are written.
 const MAX_ATTEMPTS: usize = 5;
 /// The memory of a candidate besides its values, in bytes.
-const CANDIDATE_BYTES: usize = size_of::<Candidate>() + 512;
+pub(super) const CANDIDATE_BYTES: usize = size_of::<Candidate>() + 512;
 
 /// The resources that a search considers.
 #[derive(Clone, Copy)]
-pub(super) struct SearchScope {
-    /// The organization.
-    pub(super) organization: OrganizationId,
-    /// The caller, whose memory budget is used.
-    pub(super) caller: CallerId,
+pub(super) struct SearchScope<'b> {
+    /// The caller that searches.
+    pub(super) reader: Reader<'b>,
     /// The owner of the resources.
     pub(super) owner: Owner,
     /// Their type.
@@ -47,6 +43,10 @@ pub(super) struct SearchScope {
 pub(super) struct Candidate {
     /// The type and id.
     pub(super) reference: Reference,
+    /// The owner.
+    pub(super) owner: Owner,
+    /// Its current version.
+    pub(super) version: u32,
     /// The time at which its current version was stored.
     pub(super) last_updated: OffsetDateTime,
     /// Its search values, empty for a search that needs none; `None` if its body has to be opened.
@@ -58,13 +58,13 @@ pub(super) struct Candidates {
     /// The resources, in the order of ids.
     pub(super) found: Vec<Candidate>,
     /// The resources whose heads are damaged.
-    pub(super) damaged: Vec<DamagedRecord>,
+    pub(super) damaged: Vec<Reference>,
     /// Whether the heads are exactly those of the owner's set: otherwise resources are hidden, or not current.
     pub(super) is_complete: bool,
     /// The memory of the candidates.
     pub(super) reserved: Reservation,
     /// All heads, those of deleted resources included.
-    heads: HeadSet,
+    pub(super) heads: HeadSet,
 }
 
 impl Records {
@@ -74,13 +74,11 @@ impl Records {
     /// # Errors
     ///
     /// [`ServiceError::Internal`] without the owner's row, which could forbid the disclosure.
-    pub(super) async fn candidates(&self, scope: SearchScope) -> Result<Candidates, ServiceError> {
-        let SearchScope {
-            organization,
-            caller,
-            owner,
-            ..
-        } = scope;
+    pub(super) async fn candidates(
+        &self,
+        scope: SearchScope<'_>,
+    ) -> Result<Candidates, ServiceError> {
+        let (organization, owner) = (scope.reader.organization, scope.owner);
         let kind = scope.resource_type.name();
         let mut row = self.database.owner(organization, &owner).await?;
         for _ in 0..MAX_ATTEMPTS {
@@ -89,7 +87,7 @@ impl Records {
                     .database
                     .summarized_heads(organization, &owner, kind, None, 1);
                 if first.await?.is_empty() {
-                    return self.no_candidates(caller);
+                    return self.no_candidates(scope.reader);
                 }
                 // The owner was created between the two statements, or its row is hidden: then it cannot be opened.
                 row = self.database.owner(organization, &owner).await?;
@@ -123,11 +121,12 @@ impl Records {
     /// See [`ServiceError`].
     pub(super) async fn candidates_by_id(
         &self,
-        scope: SearchScope,
+        scope: SearchScope<'_>,
         ids: &[Uuid],
     ) -> Result<Candidates, ServiceError> {
-        let (organization, resource_type) = (scope.organization, scope.resource_type);
-        let mut candidates = self.no_candidates(scope.caller)?;
+        let (organization, resource_type) = (scope.reader.organization, scope.resource_type);
+        scope.reader.budget.charge_candidates(ids.len());
+        let mut candidates = self.no_candidates(scope.reader)?;
         self.grow(&mut candidates.reserved, ids.len() * CANDIDATE_BYTES)?;
         for id in ids {
             let key = resource_key(resource_type, *id);
@@ -135,16 +134,17 @@ impl Records {
             else {
                 continue;
             };
+            let reference = Reference {
+                resource_type,
+                id: *id,
+            };
             match undamaged(self.keys.verify(organization, head).await)? {
-                None => candidates
-                    .damaged
-                    .push(DamagedRecord::new(resource_type.name(), *id)),
+                None => candidates.damaged.push(reference),
                 Some(head) if head.deleted.is_some() => {}
                 Some(head) => candidates.found.push(Candidate {
-                    reference: Reference {
-                        resource_type,
-                        id: *id,
-                    },
+                    reference,
+                    owner: head.owner()?,
+                    version: head.version,
                     last_updated: head.updated_at,
                     values: (!scope.needs_values).then(|| SearchValues::empty(resource_type)),
                 }),
@@ -153,12 +153,12 @@ impl Records {
         Ok(candidates)
     }
 
-    fn no_candidates(&self, caller: CallerId) -> Result<Candidates, ServiceError> {
+    fn no_candidates(&self, reader: Reader<'_>) -> Result<Candidates, ServiceError> {
         Ok(Candidates {
             found: Vec::new(),
             damaged: Vec::new(),
             is_complete: true,
-            reserved: self.memory.reserve(caller, 0)?,
+            reserved: self.memory.reserve(reader.caller, 0)?,
             heads: HeadSet::default(),
         })
     }
@@ -166,16 +166,17 @@ impl Records {
     /// Reads and verifies the heads of one type, a page at a time.
     async fn read_candidates(
         &self,
-        scope: SearchScope,
+        scope: SearchScope<'_>,
         open: &OpenOwner,
     ) -> Result<Candidates, ServiceError> {
         let SearchScope {
-            organization,
+            reader,
             owner,
             resource_type,
             ..
         } = scope;
-        let mut candidates = self.no_candidates(scope.caller)?;
+        let organization = reader.organization;
+        let mut candidates = self.no_candidates(reader)?;
         let mut after = None;
         loop {
             let kind = resource_type.name();
@@ -192,6 +193,7 @@ impl Records {
             };
             after = Some(last.head.id);
             let is_last = heads.len() < usize::try_from(HEADS_PER_STATEMENT).unwrap_or_default();
+            reader.budget.charge_candidates(heads.len());
             self.grow(&mut candidates.reserved, heads.len() * CANDIDATE_BYTES)?;
             let summaries = heads.iter().filter(|_| scope.needs_values);
             let keys = summaries.filter_map(|it| it.summary.as_ref());
@@ -209,24 +211,23 @@ impl Records {
     }
 
     /// Verifies a head, and opens its summary.
-    async fn verify_candidate(
+    pub(super) async fn verify_candidate(
         &self,
-        scope: SearchScope,
+        scope: SearchScope<'_>,
         SummarizedHead { head, summary }: SummarizedHead,
     ) -> Result<Verdict, ServiceError> {
         let SearchScope {
-            organization,
+            reader,
             owner,
             resource_type,
             ..
         } = scope;
+        let organization = reader.organization;
         let id = head.id;
+        let reference = Reference { resource_type, id };
         let verified = self.keys.verify(organization, head).await;
         let Some(head) = undamaged(verified)? else {
-            return Ok(Verdict::Damaged(DamagedRecord::new(
-                resource_type.name(),
-                id,
-            )));
+            return Ok(Verdict::Damaged(reference));
         };
         let listed = Head {
             kind: resource_type.name(),
@@ -244,7 +245,9 @@ impl Records {
             Some(SearchValues::empty(resource_type))
         };
         let candidate = Candidate {
-            reference: Reference { resource_type, id },
+            reference,
+            owner,
+            version: head.version,
             last_updated: head.updated_at,
             values,
         };
@@ -253,16 +256,19 @@ impl Records {
 }
 
 /// The result of verifying a head.
-enum Verdict {
+pub(super) enum Verdict {
+    /// A resource, with its head for the owner's set.
     Found(Head<'static>, Candidate),
+    /// The head of a deleted resource.
     Deleted(Head<'static>),
-    Damaged(DamagedRecord),
+    /// A head that does not verify.
+    Damaged(Reference),
 }
 
 impl Verdict {
     fn add_to(self, candidates: &mut Candidates, open: &OpenOwner) {
         match self {
-            Self::Damaged(record) => candidates.damaged.push(record),
+            Self::Damaged(reference) => candidates.damaged.push(reference),
             Self::Deleted(head) => open.add_head(&mut candidates.heads, head),
             Self::Found(head, candidate) => {
                 open.add_head(&mut candidates.heads, head);

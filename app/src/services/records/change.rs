@@ -1,17 +1,22 @@
 //! The changes that a request makes.
 
+use std::sync::Arc;
+
 use access::Permitted;
 use access::Record;
 use access::Write;
 use db::PatientToken;
+use db::ResourceRow;
 use fhir::Reference;
 use fhir::Resource;
 use fhir::ResourceType;
 use fhir::VersionMeta;
+use fhir::bundle::WriteMode;
 use fhir::bundle::WritePrecondition;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use super::Evidence;
 use super::RefusalReason;
 use super::subject;
 use crate::services::budget::Reservation;
@@ -31,6 +36,10 @@ pub(crate) struct Change<'caller> {
     pub(crate) content: Content,
     /// The state of the stored resource without which the change is refused.
     pub(crate) precondition: WritePrecondition,
+    /// The verified head of the resource to be deleted, as it was read to find the owner; none if it was not read.
+    pub(super) basis: Option<ResourceRow>,
+    /// The condition on which the change depends.
+    pub(crate) condition: Option<Arc<Evidence>>,
     /// Whether the precondition is the version that a patch was applied to, and not the caller's.
     is_patched: bool,
     /// Whether the resource is the result of a patch, whose other parts the caller did not send.
@@ -50,8 +59,8 @@ pub(crate) enum Content {
     Whole {
         /// The validated resource.
         resource: Resource,
-        /// Whether the id must be unused.
-        create: bool,
+        /// The origin of the id, and the state of the stored resource that the change requires.
+        mode: WriteMode,
     },
     /// None: the resource is deleted.
     Deleted,
@@ -73,6 +82,8 @@ impl<'caller> Change<'caller> {
             owner,
             content,
             precondition,
+            basis: None,
+            condition: None,
             is_patched: false,
             is_of_patch: false,
             _reserved: None,
@@ -89,6 +100,11 @@ impl<'caller> Change<'caller> {
             _reserved: Some(reserved),
             ..self
         }
+    }
+
+    /// The same change, with the head that was read for it.
+    pub(super) fn based_on(self, basis: Option<ResourceRow>) -> Self {
+        Self { basis, ..self }
     }
 
     /// The resource to be stored; none for a deletion.
@@ -117,6 +133,19 @@ impl<'caller> Change<'caller> {
         }
     }
 
+    /// Whether the server assigned the id at random for a new resource, so that nothing is stored under it.
+    pub(super) const fn has_new_id(&self) -> bool {
+        match &self.content {
+            Content::Whole { mode, .. } => matches!(mode, WriteMode::CreateWithNewId),
+            Content::Deleted => false,
+        }
+    }
+
+    /// The patient in whose chart the change stores a resource; none for a deletion, which needs no patient that exists.
+    pub(super) fn chart(&self) -> Option<Uuid> {
+        self.owner.filter(|_| self.resource().is_some())
+    }
+
     /// Whether the change stores a Patient.
     pub(super) fn stores_patient(&self) -> bool {
         self.resource_type == ResourceType::Patient && self.resource().is_some()
@@ -124,10 +153,15 @@ impl<'caller> Change<'caller> {
 
     /// The resource as an audit event names it.
     pub(super) fn record(&self, version: Option<u32>) -> Record {
+        self.record_of(self.owner, version)
+    }
+
+    /// The same as a record of this patient, or of the organization.
+    pub(super) fn record_of(&self, patient: Option<Uuid>, version: Option<u32>) -> Record {
         let organization = self.permitted.caller().organization();
         let subject = subject(organization, self.resource_type).id(self.id);
-        let owner = self.owner.map(Into::into);
-        let subject = owner.map_or(subject, |patient| subject.patient(patient));
+        let patient = patient.map(Into::into);
+        let subject = patient.map_or(subject, |patient| subject.patient(patient));
         Record { subject, version }
     }
 }

@@ -6,14 +6,12 @@ use access::Subject;
 use phi::KeyError;
 use phi::OpenError;
 use phi::OrganizationId;
-use phi::Owner;
 use phi::PatientId;
 use phi::Tampering;
 use uuid::Uuid;
 
 use super::chart_subject;
 use crate::services::error::ServiceError;
-use fhir::Reference;
 use fhir::ResourceType;
 
 /// The failure to open one stored record.
@@ -109,26 +107,6 @@ impl DamagedRecord {
         Self {
             resource_type: kind.parse().ok(),
             id,
-        }
-    }
-
-    /// The type and id, if the type is known.
-    pub(super) fn reference(&self) -> Option<Reference> {
-        let id = self.id;
-        let resource_type = self.resource_type?;
-        Some(Reference { resource_type, id })
-    }
-
-    /// The record, whose type is known, as an event names it: under the owner that was searched.
-    pub(super) fn record_of(&self, organization: OrganizationId, owner: Owner) -> Record {
-        let subject = match self.resource_type {
-            Some(resource_type) => super::subject(organization, resource_type),
-            None => chart_subject(organization),
-        };
-        let subject = subject.id(self.id);
-        match owner {
-            Owner::Patient(patient) => subject.patient(patient).into(),
-            Owner::Organization | Owner::AuditYear(_) | Owner::System => subject.into(),
         }
     }
 

@@ -26,12 +26,13 @@ use super::Records;
 use super::ensure_all_fields;
 use super::open::OpenVersion;
 use super::open::version_record;
+use super::reader::Reader;
 use super::resource_key;
 use crate::limits::MAX_RESPONSE_BYTES;
-use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
 use crate::services::read_batch::ReadBatch;
+use crate::services::request_budget::RequestBudget;
 
 /// A page of a history.
 #[derive(Debug)]
@@ -96,6 +97,7 @@ impl Records {
     pub(crate) async fn history<F>(
         &self,
         permitted: &Permitted<'_, Read>,
+        budget: &RequestBudget,
         (resource_type, id): (ResourceType, Uuid),
         range: HistoryRange<'_>,
         entry: F,
@@ -104,7 +106,8 @@ impl Records {
         F: Fn(HistoryVersion) -> (EntryJson, Option<Reservation>),
     {
         ensure_all_fields(permitted)?;
-        let organization = permitted.caller().organization();
+        let reader = Reader::begin(permitted, budget)?;
+        let organization = reader.organization;
         let key = resource_key(resource_type, id);
         let Some(current) = self.database.current_version(organization, &key).await? else {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::NotFound).await?;
@@ -114,7 +117,8 @@ impl Records {
         let head = head.await?;
         let owner = head.owner()?;
         let source = Source::Resource(key, head.version);
-        self.history_page(permitted, owner, &source, resource_type, range, entry)
+        let of = (owner, resource_type);
+        self.history_page(permitted, reader, of, &source, range, entry)
             .await
     }
 
@@ -126,6 +130,7 @@ impl Records {
     pub(crate) async fn history_of_type<F>(
         &self,
         permitted: &Permitted<'_, Read>,
+        budget: &RequestBudget,
         (resource_type, patient): (ResourceType, PatientId),
         range: HistoryRange<'_>,
         entry: F,
@@ -134,9 +139,11 @@ impl Records {
         F: Fn(HistoryVersion) -> (EntryJson, Option<Reservation>),
     {
         ensure_all_fields(permitted)?;
+        let reader = Reader::begin(permitted, budget)?;
         let source = Source::Type(resource_type.name());
         let owner = Owner::Patient(patient);
-        self.history_page(permitted, owner, &source, resource_type, range, entry)
+        let of = (owner, resource_type);
+        self.history_page(permitted, reader, of, &source, range, entry)
             .await
     }
 
@@ -144,17 +151,16 @@ impl Records {
     async fn history_page<F>(
         &self,
         permitted: &Permitted<'_, Read>,
-        owner: Owner,
+        reader: Reader<'_>,
+        (owner, resource_type): (Owner, ResourceType),
         source: &Source,
-        resource_type: ResourceType,
         range: HistoryRange<'_>,
         entry: F,
     ) -> Result<Disclosed<HistoryPage>, ServiceError>
     where
         F: Fn(HistoryVersion) -> (EntryJson, Option<Reservation>),
     {
-        let organization = permitted.caller().organization();
-        let caller = CallerId::of(permitted.caller());
+        let (organization, caller) = (reader.organization, reader.caller);
         let mut builder = PageBuilder {
             range,
             entry,
@@ -176,6 +182,7 @@ impl Records {
             let lengths = lengths.await?;
             let batch = ReadBatch::first(&lengths, lengths.len());
             let batch = batch.unwrap_or(ReadBatch { rows: 0, bytes: 0 });
+            reader.budget.charge_bodies(batch.rows, batch.bytes);
             let _reserved = self.memory.reserve(caller, batch.bytes)?;
             let limit = u32::try_from(batch.rows).unwrap_or(u32::MAX);
             let rows = source.rows(&self.database, organization, &owner, after, limit);
@@ -188,14 +195,8 @@ impl Records {
             after = Some(HistoryPosition::of(last));
             for row in rows {
                 if builder.has_room() {
-                    self.add_version(
-                        organization,
-                        owner,
-                        caller,
-                        (resource_type, row),
-                        &mut builder,
-                    )
-                    .await?;
+                    let of = (owner, resource_type);
+                    self.add_version(reader, of, row, &mut builder).await?;
                 }
             }
         }
@@ -206,14 +207,14 @@ impl Records {
     /// Verifies and opens a version, and adds its entry.
     async fn add_version(
         &self,
-        organization: OrganizationId,
-        owner: Owner,
-        caller: CallerId,
-        (resource_type, row): (ResourceType, VersionRow),
+        reader: Reader<'_>,
+        (owner, resource_type): (Owner, ResourceType),
+        row: VersionRow,
         builder: &mut PageBuilder<'_, impl Fn(HistoryVersion) -> (EntryJson, Option<Reservation>)>,
     ) -> Result<(), ServiceError> {
+        let organization = reader.organization;
         let (position, id) = (HistoryPosition::of(&row), row.id);
-        let body = self.reserve_body(caller, &row)?;
+        let body = self.reserve_body(reader.caller, &row)?;
         let row = self.keys.verify(organization, row).await?;
         if builder.range.since.is_some_and(|since| row.at < since) {
             builder.is_over = true;
@@ -249,7 +250,7 @@ impl Source {
     ) -> Result<Vec<usize>, db::Error> {
         match self {
             Self::Resource(key, newest) => {
-                let below = after.map_or(newest.saturating_add(1), |after| after.version);
+                let below = below(*newest, after);
                 database
                     .history_lengths(organization, owner, key, Some(below), limit)
                     .await
@@ -273,7 +274,7 @@ impl Source {
     ) -> Result<Vec<VersionRow>, db::Error> {
         match self {
             Self::Resource(key, newest) => {
-                let below = after.map_or(newest.saturating_add(1), |after| after.version);
+                let below = below(*newest, after);
                 database
                     .history(organization, owner, key, Some(below), limit)
                     .await
@@ -297,7 +298,7 @@ impl Source {
         let Self::Resource(_, newest) = self else {
             return Ok(());
         };
-        let below = after.map_or(newest.saturating_add(1), |after| after.version);
+        let below = below(*newest, after);
         let is_next = |(row, version): (&VersionRow, u32)| row.version == version;
         let consecutive = rows.iter().zip((1..below).rev()).all(is_next);
         if consecutive && (!rows.is_empty() || below <= 1) {
@@ -306,6 +307,11 @@ impl Source {
         let reason = "a version below the newest one is missing";
         Err(Tampering::report("resource_versions", reason, organization, None).into())
     }
+}
+
+/// The version below which the versions of a resource continue after a position.
+fn below(newest: u32, after: Option<HistoryPosition>) -> u32 {
+    after.map_or(newest.saturating_add(1), |after| after.version)
 }
 
 impl<F: Fn(HistoryVersion) -> (EntryJson, Option<Reservation>)> PageBuilder<'_, F> {

@@ -3,25 +3,26 @@
 use std::collections::HashSet;
 
 use phi::IndexParameter;
-use phi::OrganizationId;
 use phi::PatientId;
 use roster::PagePosition;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::Records;
 use super::damage::undamaged;
 use super::open::OpenVersion;
-use super::search_resources::patient_keys;
+use super::patients::patient_keys;
+use super::reader::Reader;
+use crate::limits::CANDIDATES_PER_LOOKUP;
 use crate::limits::MAX_COMPARED_PATIENTS;
 use crate::limits::PATIENTS_PER_STATEMENT;
+use crate::limits::ROSTER_PATIENTS_PER_CANDIDATE;
 use crate::services::blind_indexes::IndexedValue;
-use crate::services::budget::CallerId;
 use crate::services::error::ServiceError;
 use crate::services::roster::order;
 use fhir::ContactSystem;
 use fhir::Demographics;
 use fhir::SSN_SYSTEM;
+use fhir::VersionMeta;
 use fhir::search::ContactQuery;
 use fhir::search::IdentifierQuery;
 use fhir::search::PatientQuery;
@@ -32,7 +33,20 @@ const SSN_DIGITS: usize = 9;
 /// Message for bytes that are no position of the query's order.
 const FOREIGN_POSITION: &str = "the position is not one of a search with this sort order";
 /// Message for a search that would open more than [`MAX_COMPARED_PATIENTS`].
-const TOO_BROAD: &str = "too many patients match: add another parameter";
+pub(super) const TOO_BROAD: &str = "too many patients match: add another parameter";
+
+/// A patient whose resource was opened and compared with a query.
+pub(super) struct ComparedPatient {
+    /// The patient.
+    pub(super) id: PatientId,
+    /// The MAC of the head that was compared.
+    pub(super) mac: [u8; 32],
+    /// Its version, and the time at which that was stored.
+    pub(super) meta: VersionMeta,
+    /// Whether the patient matches.
+    pub(super) is_match: bool,
+}
+
 /// The patients of a page of a search.
 #[derive(Debug)]
 pub(super) struct PatientMatches {
@@ -68,20 +82,26 @@ fn parse_position(bytes: &[u8], query: &PatientQuery) -> Result<PagePosition, Se
 }
 
 impl Records {
-    /// The matching patients in the order of the query, at most as many as it requests, from the
-    /// beginning or after a position.
+    /// At most `take` matching patients in the order of the query, from the beginning or after a
+    /// position.
     pub(super) async fn match_patients(
         &self,
-        organization: OrganizationId,
-        caller: CallerId,
+        reader: Reader<'_>,
         query: &PatientQuery,
-        after: Option<&[u8]>,
+        (after, take): (Option<&[u8]>, usize),
     ) -> Result<PatientMatches, ServiceError> {
+        let (organization, caller) = (reader.organization, reader.caller);
         let after = after
             .map(|bytes| parse_position(bytes, query))
             .transpose()?;
         let roster = self.rosters.current(organization).await?;
-        let candidates = match self.patients_with_tokens(organization, query).await? {
+        let with_tokens = self.patients_with_tokens(reader, query).await?;
+        if with_tokens.is_none() {
+            let patients = roster.len();
+            let budget = reader.budget;
+            budget.charge_candidates(patients / ROSTER_PATIENTS_PER_CANDIDATE);
+        }
+        let candidates = match with_tokens {
             Some(candidates) => Some(candidates),
             None if query.has_exact_text() => {
                 // One more than is allowed, to detect a query that is too broad.
@@ -94,15 +114,16 @@ impl Records {
         };
         let (among, damaged) = match candidates {
             Some(candidates) => {
-                let compared = self.open_and_compare(organization, caller, query, candidates);
-                let (matching, damaged) = compared.await?;
-                (Some(matching), damaged)
+                let compared = self.compare_patients(reader, query, &candidates);
+                let (compared, damaged) = compared.await?;
+                let matching = compared.iter().filter(|it| it.is_match);
+                (Some(matching.map(|it| it.id.uuid()).collect()), damaged)
             }
             None => (None, Vec::new()),
         };
         let page = self
             .rosters
-            .search(&roster, caller, query, among, (after, query.count))
+            .search(&roster, caller, query, among, (after, take))
             .await?;
         Ok(PatientMatches {
             ids: page.ids.iter().copied().map(PatientId::from_uuid).collect(),
@@ -113,41 +134,46 @@ impl Records {
         })
     }
 
-    /// Those of `candidates` whose opened resources match, and those that cannot be opened. Tokens
-    /// are not authenticated, so the database may claim any match.
-    async fn open_and_compare(
+    /// The `candidates` that can be opened, compared with a query, and those that cannot. Tokens are not
+    /// authenticated, so the database may claim any match.
+    pub(super) async fn compare_patients(
         &self,
-        organization: OrganizationId,
-        caller: CallerId,
+        reader: Reader<'_>,
         query: &PatientQuery,
-        candidates: Vec<PatientId>,
-    ) -> Result<(Vec<Uuid>, Vec<PatientId>), ServiceError> {
+        candidates: &[PatientId],
+    ) -> Result<(Vec<ComparedPatient>, Vec<PatientId>), ServiceError> {
+        let (organization, caller) = (reader.organization, reader.caller);
         if candidates.len() > MAX_COMPARED_PATIENTS {
             return Err(ServiceError::Unsupported(TOO_BROAD));
         }
-        let (mut matching, mut damaged) = (Vec::new(), Vec::new());
-        let keys = patient_keys(&candidates);
+        let (mut compared, mut damaged) = (Vec::new(), Vec::new());
+        let keys = patient_keys(candidates);
         let batches = self.key_batches(organization, &keys, PATIENTS_PER_STATEMENT);
         for batch in batches.await? {
             let patients = candidates.get(batch.range.clone()).unwrap_or_default();
-            let sealed = self
-                .read_readable(organization, caller, &keys, &batch)
-                .await?;
+            let sealed = self.read_readable(reader, &keys, &batch).await?;
             let sealed = self.order_by_ids(organization, patients, sealed).await?;
             for (id, row) in sealed.rows {
+                let mac = *row.head.mac.as_bytes();
                 let open = self.open_current(organization, caller, row).await;
-                match undamaged(open)? {
-                    Some(OpenVersion::Live(stored)) => {
-                        if query.matches(&Demographics::of(&stored.resource)) {
-                            matching.push(id.uuid());
-                        }
-                    }
-                    Some(OpenVersion::Deleted(_)) => {}
-                    None => damaged.push(id),
-                }
+                let Some(open) = undamaged(open)? else {
+                    damaged.push(id);
+                    continue;
+                };
+                let is_match = match &open {
+                    OpenVersion::Live(stored) => query.matches(&Demographics::of(&stored.resource)),
+                    OpenVersion::Deleted(_) => false,
+                };
+                let meta = open.meta();
+                compared.push(ComparedPatient {
+                    id,
+                    mac,
+                    meta,
+                    is_match,
+                });
             }
         }
-        Ok((matching, damaged))
+        Ok((compared, damaged))
     }
 
     /// The patients with a token of each condition on identifiers and contacts; none without such
@@ -157,7 +183,7 @@ impl Records {
     /// the other conditions are opened.
     async fn patients_with_tokens(
         &self,
-        organization: OrganizationId,
+        reader: Reader<'_>,
         query: &PatientQuery,
     ) -> Result<Option<Vec<PatientId>>, ServiceError> {
         let identifiers = query.identifiers.iter().map(|any_of| {
@@ -176,7 +202,7 @@ impl Records {
         for any_of in conditions {
             let mut found = HashSet::new();
             for value in any_of {
-                found.extend(self.patients_with_token(organization, value).await?);
+                found.extend(self.patients_with_token(reader, value).await?);
             }
             if found.len() <= MAX_COMPARED_PATIENTS {
                 all = Some(match all {
@@ -191,9 +217,11 @@ impl Records {
 
     async fn patients_with_token(
         &self,
-        organization: OrganizationId,
+        reader: Reader<'_>,
         indexed: IndexedValue<'_>,
     ) -> Result<Vec<PatientId>, ServiceError> {
+        reader.budget.charge_candidates(CANDIDATES_PER_LOOKUP);
+        let organization = reader.organization;
         let token = self.indexes.token_to_find(organization, indexed).await?;
         let limit = u32::try_from(MAX_COMPARED_PATIENTS + 1).unwrap_or(u32::MAX);
         let found = self
@@ -205,7 +233,7 @@ impl Records {
 
 /// The values under which an identifier may be indexed; also those of a social security number, if
 /// it may be one.
-fn identifier_values(query: &IdentifierQuery) -> Vec<IndexedValue<'_>> {
+pub(super) fn identifier_values(query: &IdentifierQuery) -> Vec<IndexedValue<'_>> {
     let (parameter, system) = match &query.system {
         SystemQuery::Any => (IndexParameter::IdentifierValue, None),
         SystemQuery::None => (IndexParameter::Identifier, None),

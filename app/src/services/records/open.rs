@@ -4,6 +4,7 @@ use access::Record;
 use db::CurrentVersion;
 use db::ResourceRow;
 use db::VersionRow;
+use fhir::Reference;
 use fhir::Resource;
 use fhir::ResourceType;
 use fhir::VersionMeta;
@@ -91,13 +92,23 @@ pub(super) fn version_record(
     owner: Owner,
     meta: VersionMeta,
 ) -> Record {
-    let subject = subject(organization, resource_type).id(id);
+    let reference = Reference { resource_type, id };
     Record {
-        subject: match owner {
-            Owner::Patient(patient) => subject.patient(patient),
-            Owner::Organization | Owner::AuditYear(_) | Owner::System => subject,
-        },
         version: u32::try_from(meta.version).ok(),
+        ..resource_record(organization, reference, owner)
+    }
+}
+
+/// A resource as an event names it without a version: one that was compared, or could not be opened.
+pub(super) fn resource_record(
+    organization: OrganizationId,
+    Reference { resource_type, id }: Reference,
+    owner: Owner,
+) -> Record {
+    let subject = subject(organization, resource_type).id(id);
+    match owner {
+        Owner::Patient(patient) => subject.patient(patient).into(),
+        Owner::Organization | Owner::AuditYear(_) | Owner::System => subject.into(),
     }
 }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use audit::WrittenRow;
-use db::ResourceRow;
 use db::Transaction;
 use fhir::ResourceType;
 use phi::AuthorizationKey;
 use phi::HeadSet;
 use phi::KeyError;
+use phi::NewScope;
 use phi::OpenError;
 use phi::OrganizationId;
 use phi::Owner;
@@ -19,88 +19,62 @@ use uuid::Uuid;
 
 use super::ApplyError;
 use super::Records;
+use super::condition_check::Conditions;
 use super::owner_of;
+use super::plan::WritePlan;
 use super::resource_key;
 use super::sealed_rows::HeadChange;
 use super::sealed_rows::SealedRows;
 use super::write_error::WriteError;
-use crate::services::owners::HeadComparison;
 use crate::services::owners::LockError;
 use crate::services::owners::LockedOwner;
 use crate::services::owners::OpenOwner;
+use crate::services::owners::missing_owner;
 use crate::services::owners::owner_row;
-use crate::services::owners::verify_newest;
 use crate::services::written_row::written_row;
 
-/// The owners that a transaction has updated or created.
-pub(super) struct WrittenOwners {
-    /// Their rows, as the event lists them.
-    pub(super) listed: Vec<WrittenRow>,
-    /// The owners whose heads were only counted.
-    counted: BTreeSet<Owner>,
-}
-
-impl WrittenOwners {
-    /// Verifies those of the locked heads whose owner's heads were only counted: each must be the
-    /// newest on record.
-    pub(super) async fn verify_replaced(
-        &self,
-        transaction: &mut Transaction,
-        locked: &[ResourceRow],
-    ) -> Result<(), LockError> {
-        for head in locked {
-            if head
-                .owner()
-                .is_ok_and(|owner| self.counted.contains(&owner))
-            {
-                verify_newest(transaction, head).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Records {
-    /// Locks or creates the owner of each change. All transactions do so in the same order, which
-    /// excludes deadlocks. An owner that exists is first compared with its stored heads.
+    /// Locks or creates the owner of each change; returns their new rows, as the event lists them. All
+    /// transactions do so in the same order, which excludes deadlocks. The owners of conditions are
+    /// among them, and the conditions are verified.
     pub(super) async fn write_owners(
         &self,
         transaction: &mut Transaction,
-        organization: OrganizationId,
+        plan: &WritePlan,
         key: &AuthorizationKey,
         rows: &SealedRows,
-    ) -> Result<WrittenOwners, WriteError> {
-        let mut owners = WrittenOwners {
-            listed: Vec::new(),
-            counted: BTreeSet::new(),
-        };
-        for (owner, heads) in by_owner(organization, rows) {
+        conditions: Option<&Conditions>,
+    ) -> Result<Vec<WrittenRow>, WriteError> {
+        let organization = plan.organization;
+        let mut listed = Vec::new();
+        let mut by_owner = by_owner(organization, rows);
+        for owner in conditions.into_iter().flat_map(Conditions::owners) {
+            by_owner.entry(owner).or_default();
+        }
+        for (owner, heads) in by_owner {
             if let Some(new) = rows.new_owners.get(&owner) {
-                let mut set = HeadSet::default();
-                for change in &heads {
-                    set.add(&new.scope, change.added);
-                }
-                let row = owner_row(key, &new.scope, &set, None);
-                let row = row.map_err(ApplyError::from)?;
-                self.refuse_existing(transaction, organization, owner)
-                    .await?;
-                transaction
-                    .insert_owners(std::slice::from_ref(&row))
-                    .await?;
-                let keys = transaction.insert_keys(std::slice::from_ref(&new.row));
-                keys.await
-                    .map_err(orphan_is_tampering("keys", organization))?;
-                owners
-                    .listed
-                    .extend([written_row(&row), written_row(&new.row)]);
+                // A condition on its resources found none, and there are none.
+                let written = self.create_owner(transaction, key, new, &heads);
+                listed.extend(written.await?);
                 continue;
             }
-            let kinds = heads.iter().map(|change| change.added.kind).collect();
+            if heads.is_empty() {
+                if let Some(conditions) = conditions {
+                    self.lock_condition_owner(transaction, conditions, owner)
+                        .await?;
+                }
+                continue;
+            }
             let locked = LockedOwner::lock(&self.keys, transaction, organization, owner);
-            let mut locked = locked.await.map_err(lock_error(owner))?;
-            let comparison = locked.verify_heads(transaction, &kinds).await?;
-            if comparison == HeadComparison::Counts {
-                owners.counted.insert(owner);
+            let locked = locked.await.map_err(lock_error(owner))?;
+            let missing = || plan.missing_owner_row(|| missing_owner(organization));
+            let mut locked = locked.ok_or_else(missing)?;
+            if let Some(conditions) = conditions {
+                self.verify_conditions_of(transaction, conditions, owner, locked.opened())
+                    .await?;
+            }
+            for kind in kinds_of_named(&heads) {
+                locked.verify_count(transaction, kind).await?;
             }
             let former_mac = locked.mac();
             for change in heads {
@@ -111,9 +85,34 @@ impl Records {
             }
             let row = locked.reseal(key).map_err(ApplyError::from)?;
             transaction.update_owner(&row, &former_mac).await?;
-            owners.listed.push(written_row(&row));
+            listed.push(written_row(&row));
         }
-        Ok(owners)
+        Ok(listed)
+    }
+
+    /// Creates an owner with its key and its first heads. Returns its rows, as the event lists them.
+    async fn create_owner(
+        &self,
+        transaction: &mut Transaction,
+        key: &AuthorizationKey,
+        new: &NewScope,
+        heads: &[&HeadChange],
+    ) -> Result<[WrittenRow; 2], WriteError> {
+        let (organization, owner) = (new.scope.organization(), new.scope.owner());
+        let mut set = HeadSet::default();
+        for change in heads {
+            set.add(&new.scope, change.added);
+        }
+        let row = owner_row(key, &new.scope, &set, None).map_err(ApplyError::from)?;
+        self.refuse_existing(transaction, organization, owner)
+            .await?;
+        transaction
+            .insert_owners(std::slice::from_ref(&row))
+            .await?;
+        let keys = transaction.insert_keys(std::slice::from_ref(&new.row));
+        keys.await
+            .map_err(orphan_is_tampering("keys", organization))?;
+        Ok([written_row(&row), written_row(&new.row)])
     }
 
     /// Refuses an owner that exists already, in place of a new one: a destroyed patient is not
@@ -162,6 +161,14 @@ pub(super) fn orphan_is_tampering(
         let tampering = Tampering::report(table, reason, organization, None);
         ApplyError::from(tampering).into()
     }
+}
+
+/// The types of the resources that are created under ids that the client chose.
+fn kinds_of_named<'c>(heads: &[&'c HeadChange]) -> BTreeSet<&'c str> {
+    let named = heads
+        .iter()
+        .filter(|it| it.removed.is_none() && !it.has_new_id);
+    named.map(|change| change.added.kind).collect()
 }
 
 /// The changes of heads by owner, in ascending order.

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::Change;
 use super::Effect;
 use super::Records;
-use super::plan::PlannedChange;
+use super::planned_change::PlannedChange;
 use super::sealed_rows::PatientRows;
 use super::sealed_rows::Sealing;
 use crate::services::blind_indexes::IndexedValue;

@@ -13,6 +13,7 @@ use access::disclose;
 use access::disclose_partial;
 use db::DemographicsRow;
 use db::DemographicsState;
+use db::ResourceKey;
 use phi::Column;
 use phi::OrganizationId;
 use phi::Owner;
@@ -30,12 +31,14 @@ use super::Records;
 use super::damage::OpenFailure;
 use super::damage::undamaged;
 use super::ensure_all_fields;
+use super::reader::Reader;
 use super::resource_key;
 use super::subject;
 use crate::limits::MAX_DEMOGRAPHICS_BYTES;
 use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
+use crate::services::request_budget::RequestBudget;
 use fhir::Demographics;
 use fhir::ResourceType;
 use fhir::search::PatientQuery;
@@ -87,16 +90,15 @@ impl Records {
     pub(crate) async fn search(
         &self,
         permitted: &Permitted<'_, Search>,
+        budget: &RequestBudget,
         query: &PatientQuery,
     ) -> Result<Disclosed<PatientPage>, ServiceError> {
         ensure_all_fields(permitted)?;
-        let organization = permitted.caller().organization();
-        let caller = CallerId::of(permitted.caller());
-        let found = self
-            .match_patients(organization, caller, query, None)
-            .await?;
+        let reader = Reader::begin(permitted, budget)?;
+        let found = self.match_patients(reader, query, (None, query.count));
+        let found = found.await?;
         let (ids, damaged) = (&found.ids, found.damaged);
-        self.patient_page(permitted, caller, ids, damaged, found.total)
+        self.patient_page(permitted, reader.caller, ids, damaged, found.total)
             .await
     }
 
@@ -343,4 +345,10 @@ pub(super) fn patient_records(organization: OrganizationId, ids: &[PatientId]) -
     let subject = subject(organization, ResourceType::Patient);
     let record = |id: &PatientId| Record::from(subject.id(id.uuid()).patient(*id));
     ids.iter().map(record).collect()
+}
+
+/// The keys of Patient resources.
+pub(super) fn patient_keys(ids: &[PatientId]) -> Vec<ResourceKey> {
+    let key = |id: &PatientId| resource_key(ResourceType::Patient, id.uuid());
+    ids.iter().map(key).collect()
 }

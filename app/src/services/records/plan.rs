@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use db::CurrentVersion;
+use db::LockedHead;
 use db::ResourceKey;
 use db::ResourceRow;
 use phi::KeyError;
@@ -26,43 +28,74 @@ use super::RefusalReason;
 use super::batch_read::KeyBatch;
 use super::open::OpenVersion;
 use super::owner_of;
+use super::planned_change::EffectResult;
+use super::planned_change::PlannedChange;
+use super::planned_change::holds;
+use super::planned_change::next_version;
+use super::planned_change::plan_absent;
+use super::planned_change::plan_deletion;
+use super::planned_change::unwritten;
 use super::resource_key;
+use super::write_error::WriteError;
 use crate::services::budget::CallerId;
 use crate::services::error::ServiceError;
 use crate::services::owners::OpenOwner;
 use fhir::ResourceType;
 use fhir::VersionMeta;
 
-/// The planned effect of one change.
-#[derive(Clone, Debug)]
-pub(super) struct PlannedChange {
-    /// The effect.
-    pub(super) effect: Effect,
-    /// The version that the resource will have.
-    pub(super) version: u32,
-    /// The verified head that is replaced; none for a new resource.
-    pub(super) replaced: Option<ResourceRow>,
-    /// The time at which the current version was stored, if it stays.
-    stored_at: Option<OffsetDateTime>,
+/// An attempt at a write, which decides what a plan reads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Attempt {
+    /// The first one reads little. Deletions rely on the heads that were read for them; the transaction, which locks
+    /// heads and owners, detects what has changed since, and owners that do not exist.
+    First,
+    /// A further one, after a conflict or because an owner was not found, reads all: changes without an owner are refused.
+    Further,
 }
 
 /// The planned effects of a write's changes, and the heads on which the plan is based.
 #[derive(Debug)]
 pub(super) struct WritePlan {
+    /// The organization.
+    pub(super) organization: OrganizationId,
     /// One step for each change, in the same order.
     pub(super) steps: Vec<PlannedChange>,
+    /// The attempt.
+    attempt: Attempt,
     /// The MACs of the heads that were read.
     head_macs: HashMap<(String, Uuid), [u8; 32]>,
 }
 
 impl WritePlan {
-    /// Whether the locked heads of the same resources are those on which the plan is based.
-    pub(super) fn is_current(&self, locked: &[ResourceRow]) -> bool {
-        locked.len() == self.head_macs.len()
-            && locked.iter().all(|head| {
+    /// The changes with their steps.
+    pub(super) fn steps_of<'p, 'c, 'a>(
+        &'p self,
+        changes: &'c [Change<'a>],
+    ) -> impl Iterator<Item = (&'c Change<'a>, &'p PlannedChange)> {
+        changes.iter().zip(&self.steps)
+    }
+
+    /// Whether the locked heads of the changed resources are those on which the plan is based.
+    pub(super) fn is_current(&self, changes: &[Change<'_>], locked: &[LockedHead]) -> bool {
+        let targets = changes.iter().map(|it| (it.resource_type.name(), it.id));
+        let targets: HashSet<_> = targets.collect();
+        let heads = locked.iter().map(|it| &it.head);
+        let of_plan: Vec<_> = heads
+            .filter(|head| targets.contains(&(head.kind.as_str(), head.id)))
+            .collect();
+        of_plan.len() == self.head_macs.len()
+            && of_plan.into_iter().all(|head| {
                 let planned = self.head_macs.get(&(head.kind.clone(), head.id));
                 planned.is_some_and(|mac| mac == head.mac.as_bytes())
             })
+    }
+
+    /// The error of a missing row of an owner: tampering, unless the plan does not know that the owner exists.
+    pub(super) fn missing_owner_row(&self, report: impl FnOnce() -> Tampering) -> WriteError {
+        match self.attempt {
+            Attempt::First => WriteError::UnverifiedOwner,
+            Attempt::Further => ApplyError::from(report()).into(),
+        }
     }
 
     /// The result of each change, written at `now`.
@@ -78,6 +111,12 @@ impl WritePlan {
     }
 }
 
+/// The planned effect of a change, or the refusal of the change.
+type PlanResult = Result<PlannedChange, StoredRefusal>;
+
+/// The reason for the refusal of a change, and the owner of the stored resource, if it was read.
+type StoredRefusal = (RefusalReason, Option<Owner>);
+
 /// The error of reading a patient's head.
 enum HeadError {
     /// The patient's data was destroyed.
@@ -92,27 +131,6 @@ impl<E: Into<ServiceError>> From<E> for HeadError {
     }
 }
 
-/// The effect of a change to a resource that is not stored.
-fn plan_absent(change: &Change<'_>) -> Result<PlannedChange, RefusalReason> {
-    if !change.precondition.holds(None) {
-        return Err(change.precondition_refusal());
-    }
-    Ok(match change.content {
-        Content::Whole { .. } => PlannedChange {
-            effect: Effect::Created,
-            version: 1,
-            replaced: None,
-            stored_at: None,
-        },
-        Content::Deleted => PlannedChange {
-            effect: Effect::Absent,
-            version: 0,
-            replaced: None,
-            stored_at: None,
-        },
-    })
-}
-
 impl Records {
     /// Plans `changes`.
     ///
@@ -124,40 +142,78 @@ impl Records {
         &self,
         organization: OrganizationId,
         changes: &[Change<'_>],
+        attempt: Attempt,
     ) -> Result<WritePlan, ApplyError> {
-        let keys: Vec<_> = changes
-            .iter()
-            .map(|change| resource_key(change.resource_type, change.id))
-            .collect();
         let mut head_macs = HashMap::new();
         let mut refused = BTreeMap::new();
         let mut steps = Vec::with_capacity(changes.len());
-        for batch in self.key_batches(organization, &keys, usize::MAX).await? {
-            let first = batch.range.start;
-            let changes = changes.get(batch.range.clone()).unwrap_or_default();
-            let compared = self.compare_batch(organization, changes, &keys, &batch, &mut head_macs);
-            for (index, step) in (first..).zip(compared.await?) {
-                steps.push(match step {
-                    Ok(step) => Some(step),
-                    Err(reason) => {
-                        refused.insert(index, reason);
-                        None
-                    }
-                });
-            }
+        let planned = self.compare_all(organization, changes, attempt, &mut head_macs);
+        for (index, step) in planned.await? {
+            steps.push(match step {
+                Ok(step) => Some(step),
+                Err((reason, stored_owner)) => {
+                    let refusal = Refusal {
+                        change: index,
+                        reason,
+                        stored_owner,
+                    };
+                    refused.insert(index, refusal);
+                    None
+                }
+            });
         }
         self.refuse_taken_numbers(organization, changes, &steps, &mut refused)
             .await?;
-        self.refuse_unknown_owners(organization, changes, &mut head_macs, &mut refused)
+        self.refuse_unknown_owners(organization, changes, attempt, &mut refused)
             .await?;
         if !refused.is_empty() {
-            let refusals = refused
-                .into_iter()
-                .map(|(change, reason)| Refusal { change, reason });
-            return Err(ApplyError::Refused(refusals.collect()));
+            return Err(ApplyError::Refused(refused.into_values().collect()));
         }
-        let steps = steps.into_iter().flatten().collect();
-        Ok(WritePlan { steps, head_macs })
+        Ok(WritePlan {
+            organization,
+            steps: steps.into_iter().flatten().collect(),
+            attempt,
+            head_macs,
+        })
+    }
+
+    /// The effect of each change, by its index. Adds the MACs of the heads that were read to `head_macs`.
+    async fn compare_all(
+        &self,
+        organization: OrganizationId,
+        changes: &[Change<'_>],
+        attempt: Attempt,
+        head_macs: &mut HashMap<(String, Uuid), [u8; 32]>,
+    ) -> Result<BTreeMap<usize, PlanResult>, ServiceError> {
+        let mut results = BTreeMap::new();
+        let mut known = Vec::new();
+        for (index, change) in changes.iter().enumerate() {
+            match &change.basis {
+                // Under a new id nothing can be stored, so that nothing is read.
+                _ if change.has_new_id() => {
+                    let planned = plan_absent(change).map_err(|reason| (reason, None));
+                    results.insert(index, planned);
+                }
+                Some(head) if attempt == Attempt::First => {
+                    head_macs.insert((head.kind.clone(), head.id), *head.mac.as_bytes());
+                    // The owner of the change is that of the stored resource.
+                    let planned = plan_deletion(change, head).map_err(|reason| (reason, None));
+                    results.insert(index, planned);
+                }
+                Some(_) | None => known.push((index, change)),
+            }
+        }
+        let keys: Vec<_> = known
+            .iter()
+            .map(|(_, change)| resource_key(change.resource_type, change.id))
+            .collect();
+        for batch in self.key_batches(organization, &keys, usize::MAX).await? {
+            let known = known.get(batch.range.clone()).unwrap_or_default();
+            let compared = self.compare_batch(organization, known, &keys, &batch, head_macs);
+            let indexes = known.iter().map(|(index, _)| *index);
+            results.extend(indexes.zip(compared.await?));
+        }
+        Ok(results)
     }
 
     /// The effects of the changes of a batch, in the same order. Adds the MACs of the heads that
@@ -165,12 +221,12 @@ impl Records {
     async fn compare_batch(
         &self,
         organization: OrganizationId,
-        changes: &[Change<'_>],
+        changes: &[(usize, &Change<'_>)],
         keys: &[ResourceKey],
         batch: &KeyBatch,
         head_macs: &mut HashMap<(String, Uuid), [u8; 32]>,
-    ) -> Result<Vec<Result<PlannedChange, RefusalReason>>, ServiceError> {
-        let Some(first) = changes.first() else {
+    ) -> Result<Vec<PlanResult>, ServiceError> {
+        let Some((_, first)) = changes.first() else {
             return Ok(Vec::new());
         };
         let caller = CallerId::of(first.permitted.caller());
@@ -184,74 +240,58 @@ impl Records {
         let macs = stored.iter();
         head_macs.extend(macs.map(|(key, row)| (key.clone(), *row.head.mac.as_bytes())));
         let mut steps = Vec::with_capacity(changes.len());
-        for change in changes {
+        for (_, change) in changes {
             let row = stored.remove(&(change.resource_type.name().to_owned(), change.id));
             steps.push(match row {
-                None => plan_absent(change),
-                Some(row) => self.compare(organization, change, row).await?,
+                None => plan_absent(change).map_err(|reason| (reason, None)),
+                Some(row) => {
+                    let (owner, step) = self.compare(organization, change, row).await?;
+                    step.map_err(|reason| (reason, Some(owner)))
+                }
             });
         }
         Ok(steps)
     }
 
-    /// The effect of a change to a stored resource, which may be deleted.
+    /// The owner of a stored resource, which may be deleted, and the effect of a change to it.
     async fn compare(
         &self,
         organization: OrganizationId,
         change: &Change<'_>,
         current: CurrentVersion,
-    ) -> Result<Result<PlannedChange, RefusalReason>, ServiceError> {
+    ) -> Result<(Owner, EffectResult), ServiceError> {
         let head = current.head.clone();
-        let is_deleted = head.deleted.is_some();
-        let version = u64::from(head.version);
-        if !change.precondition.holds((!is_deleted).then_some(version)) {
-            return Ok(Err(change.precondition_refusal()));
-        }
-        let next = |effect| match head.version.checked_add(1) {
-            Some(version) => Ok(PlannedChange {
-                effect,
-                version,
-                replaced: Some(head.clone()),
-                stored_at: None,
-            }),
-            None => Err(RefusalReason::TooManyVersions),
-        };
         let caller = CallerId::of(change.permitted.caller());
         let opened = self.open_current(organization, caller, current).await?;
-        if opened.owner() != owner_of(organization, change.owner) {
-            return Ok(Err(RefusalReason::OwnerChanged));
+        let owner = opened.owner();
+        if !holds(change, &head) {
+            return Ok((owner, Err(change.precondition_refusal())));
         }
-        let unwritten = |effect| {
-            Ok(PlannedChange {
-                effect,
-                version: head.version,
-                replaced: None,
-                stored_at: Some(head.updated_at),
-            })
+        if owner != owner_of(organization, change.owner) {
+            return Ok((owner, Err(RefusalReason::OwnerChanged)));
+        }
+        let Content::Whole { resource, mode } = &change.content else {
+            return Ok((owner, plan_deletion(change, &head)));
         };
-        Ok(match (&change.content, &opened) {
-            (Content::Whole { create: true, .. }, _) => Err(RefusalReason::AlreadyExists),
-            (Content::Whole { .. }, OpenVersion::Deleted(_)) => next(Effect::Created),
-            (Content::Deleted, OpenVersion::Deleted(_)) => unwritten(Effect::Absent),
-            (Content::Deleted, OpenVersion::Live(_)) => next(Effect::Deleted),
-            (Content::Whole { resource, .. }, OpenVersion::Live(stored)) => {
-                if *stored.resource.to_bytes() == *resource.to_bytes() {
-                    unwritten(Effect::Unchanged)
-                } else {
-                    next(Effect::Amended)
-                }
+        let step = match &opened {
+            _ if mode.is_create() => Err(RefusalReason::AlreadyExists),
+            OpenVersion::Deleted(_) => next_version(Effect::Created, &head),
+            OpenVersion::Live(stored) if *stored.resource.to_bytes() == *resource.to_bytes() => {
+                Ok(unwritten(Effect::Unchanged, &head))
             }
-        })
+            OpenVersion::Live(_) => next_version(Effect::Amended, &head),
+        };
+        Ok((owner, step))
     }
 
-    /// Refuses every change whose owning patient is neither stored nor written by a change that is
-    /// not refused.
+    /// Refuses every change whose owning patient is neither written by a change that is not refused
+    /// nor stored. The first attempt does not read whether the patient is stored.
     async fn refuse_unknown_owners(
         &self,
         organization: OrganizationId,
         changes: &[Change<'_>],
-        head_macs: &mut HashMap<(String, Uuid), [u8; 32]>,
-        refused: &mut BTreeMap<usize, RefusalReason>,
+        attempt: Attempt,
+        refused: &mut BTreeMap<usize, Refusal>,
     ) -> Result<(), ServiceError> {
         let patients = changes.iter().enumerate();
         let mut owners: HashMap<Uuid, Option<RefusalReason>> = patients
@@ -266,31 +306,29 @@ impl Records {
             })
             .collect();
         for (index, change) in changes.iter().enumerate() {
-            // A deletion needs no owner that exists.
-            let is_checked = change.resource().is_some() && !refused.contains_key(&index);
-            let Some(owner) = change.owner.filter(|_| is_checked) else {
+            let is_checked = !refused.contains_key(&index);
+            let Some(owner) = change.chart().filter(|_| is_checked) else {
                 continue;
             };
             let known = owners.get(&owner).copied();
             let reason = match known {
                 Some(reason) => reason,
-                None => self.owner_refusal(organization, owner, head_macs).await?,
+                None if attempt == Attempt::First => None,
+                None => self.owner_refusal(organization, owner).await?,
             };
             owners.insert(owner, reason);
             if let Some(reason) = reason {
-                refused.insert(index, reason);
+                refused.insert(index, Refusal::new(index, reason));
             }
         }
         Ok(())
     }
 
-    /// The reason why no resource of a patient can be stored, if there is one. Adds the MAC of the
-    /// Patient's head to `head_macs`.
+    /// The reason why no resource of a patient can be stored, if there is one.
     async fn owner_refusal(
         &self,
         organization: OrganizationId,
         patient: Uuid,
-        head_macs: &mut HashMap<(String, Uuid), [u8; 32]>,
     ) -> Result<Option<RefusalReason>, ServiceError> {
         let head = match self.patient_head(organization, patient).await {
             Ok(head) => head,
@@ -301,7 +339,6 @@ impl Records {
             return Ok(Some(RefusalReason::UnknownOwner));
         };
         let head = self.keys.verify(organization, head).await?;
-        head_macs.insert((head.kind.clone(), head.id), *head.mac.as_bytes());
         let is_own = head.owner()? == Owner::Patient(patient.into());
         let is_live = is_own && head.deleted.is_none();
         Ok((!is_live).then_some(RefusalReason::UnknownOwner))

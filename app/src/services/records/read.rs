@@ -6,6 +6,8 @@ use access::Read;
 use access::Unsuccessful;
 use access::disclose;
 use access::record_unsuccessful;
+use db::ResourceKey;
+use phi::OrganizationId;
 use phi::Tampering;
 use uuid::Uuid;
 
@@ -65,14 +67,31 @@ impl Records {
         ensure_all_fields(permitted)?;
         let organization = permitted.caller().organization();
         let key = resource_key(resource_type, id);
-        let Ok(number) = u32::try_from(version) else {
-            return self.not_found(permitted).await;
-        };
-        let stored = self.database.version(organization, &key, number).await?;
-        let Some(stored) = stored else {
-            return self.not_found(permitted).await;
-        };
         let caller = CallerId::of(permitted.caller());
+        let open = self.open_numbered(organization, caller, &key, version);
+        let open = open.await;
+        let Some(open) = self.undamaged_or_recorded(permitted, open).await? else {
+            return self.not_found(permitted).await;
+        };
+        self.disclose_version(permitted, (resource_type, id), open, max_bytes)
+            .await
+    }
+
+    /// A version of a resource, opened; none that the resource never had.
+    pub(super) async fn open_numbered(
+        &self,
+        organization: OrganizationId,
+        caller: CallerId,
+        key: &ResourceKey,
+        version: u64,
+    ) -> Result<Option<OpenVersion>, OpenFailure> {
+        let Ok(number) = u32::try_from(version) else {
+            return Ok(None);
+        };
+        let stored = self.database.version(organization, key, number).await?;
+        let Some(stored) = stored else {
+            return Ok(None);
+        };
         let head = self.verify_head(organization, stored.head, stored.newest);
         let head = head.await?;
         let Some(row) = stored.version else {
@@ -82,15 +101,12 @@ impl Records {
                 let table = "resource_versions";
                 return Err(Tampering::report(table, reason, organization, row).into());
             }
-            return self.not_found(permitted).await;
+            return Ok(None);
         };
         let reserved = self.reserve_body(caller, &row)?;
         let row = self.keys.verify(organization, row).await?;
         let open = self.open_version(organization, head.owner()?, row, reserved);
-        let open = open.await;
-        let open = self.undamaged_or_recorded(permitted, open).await?;
-        self.disclose_version(permitted, (resource_type, id), open, max_bytes)
-            .await
+        Ok(Some(open.await?))
     }
 
     /// Records that there is no such resource.
@@ -100,11 +116,11 @@ impl Records {
     }
 
     /// A version that is not damaged. An attempt to read a damaged one is recorded.
-    async fn undamaged_or_recorded(
+    async fn undamaged_or_recorded<T>(
         &self,
         permitted: &Permitted<'_, Read>,
-        open: Result<OpenVersion, OpenFailure>,
-    ) -> Result<OpenVersion, ServiceError> {
+        open: Result<T, OpenFailure>,
+    ) -> Result<T, ServiceError> {
         if let Err(OpenFailure::Damaged) = open {
             record_unsuccessful(&self.trail, permitted, Unsuccessful::Failed).await?;
         }

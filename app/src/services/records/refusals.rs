@@ -1,6 +1,7 @@
 //! Refusals of changes, and their audit events: a refusal may disclose stored data.
 
 use access::record_refused_write;
+use phi::Owner;
 
 use super::Change;
 use super::Records;
@@ -44,6 +45,20 @@ pub(crate) struct Refusal {
     pub(crate) change: usize,
     /// The reason.
     pub(crate) reason: RefusalReason,
+    /// The owner of the stored resource that the change concerns, which may not be the one that the change names; none if no
+    /// resource is stored.
+    pub(super) stored_owner: Option<Owner>,
+}
+
+impl Refusal {
+    /// The refusal of a change to a resource that is not stored, or that belongs to the owner that the change names.
+    pub(super) const fn new(change: usize, reason: RefusalReason) -> Self {
+        Self {
+            change,
+            reason,
+            stored_owner: None,
+        }
+    }
 }
 
 impl RefusalReason {
@@ -75,11 +90,17 @@ impl Records {
         refusals: &[Refusal],
     ) -> Result<(), ServiceError> {
         let disclosing = refusals.iter().filter(|it| it.reason.discloses());
-        let refused: Vec<_> = disclosing.filter_map(|it| changes.get(it.change)).collect();
-        let Some(first) = refused.first() else {
+        let refused = disclosing.filter_map(|it| Some((changes.get(it.change)?, it.stored_owner)));
+        let refused: Vec<_> = refused.collect();
+        let Some((first, _)) = refused.first() else {
             return Ok(());
         };
-        let records: Vec<_> = refused.iter().map(|change| change.record(None)).collect();
+        let records = refused.iter().map(|(change, stored_owner)| {
+            // The event concerns the patient whose record is stored.
+            let owner = stored_owner.map_or(change.owner, |owner| owner.patient());
+            change.record_of(owner, None)
+        });
+        let records: Vec<_> = records.collect();
         record_refused_write(&self.trail, &first.permitted, &records).await?;
         Ok(())
     }

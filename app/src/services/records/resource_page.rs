@@ -1,15 +1,13 @@
-//! The pages of a search: matches and the resources that are included beside them, opened and made entries of.
+//! The pages of a search: matches, and resources that are included beside them, as entries.
 
-use std::collections::HashMap;
 use std::collections::HashSet;
 
-use access::Permitted;
 use access::Record;
-use access::Search;
 use fhir::Reference;
 use fhir::Resource;
 use fhir::VersionMeta;
 use fhir::bundle::EntryJson;
+use fhir::limits::MAX_COUNT;
 use fhir::search;
 use fhir::search::ResourceQuery;
 use fhir::search::SearchMode;
@@ -17,243 +15,201 @@ use fhir::search::SearchValues;
 use phi::OrganizationId;
 use phi::Owner;
 
-use super::DamagedRecord;
 use super::Records;
 use super::StoredResource;
-use super::candidates::Candidate;
-use super::candidates::SearchScope;
-use super::damage::undamaged;
-use super::may_disclose_whole;
-use super::open::OpenVersion;
-use super::resource_key;
+use super::open::resource_record;
+use super::open_each::Opened;
+use super::reader::Reader;
 use crate::limits::MAX_INCLUDED_RESOURCES;
 use crate::limits::MAX_RESPONSE_BYTES;
-use crate::limits::RESOURCES_PER_STATEMENT;
-use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
 
+/// Maximum references that are collected from matches, of which a page may show as many as are included and those that are
+/// matches themselves.
+const MAX_COLLECTED: usize = MAX_INCLUDED_RESOURCES + MAX_COUNT + 1;
+
+/// A function that makes the entry of a resource.
+pub(crate) type MakeEntry<'e> =
+    &'e (dyn Fn(Resource, VersionMeta, SearchMode) -> EntryJson + Send + Sync);
+
 /// A page while its resources are opened.
 pub(super) struct PageBuilder<'e> {
-    entry: &'e (dyn Fn(Resource, VersionMeta, SearchMode) -> EntryJson + Send + Sync),
-    pub(super) entries: Vec<EntryJson>,
-    pub(super) records: Vec<Record>,
-    pub(super) damaged: Vec<DamagedRecord>,
-    shown: HashSet<Reference>,
-    included: Vec<Reference>,
-    /// The resources to which matches refer.
-    referred: HashSet<Reference>,
+    organization: OrganizationId,
+    entry: MakeEntry<'e>,
+    page: BuiltPage,
+    /// Whether no stored resource is hidden or not current.
+    pub(super) is_complete: bool,
+    /// The matches that are shown.
+    pub(super) shown: HashSet<Reference>,
+    /// The resources to which matches refer, each once.
+    pub(super) referred: HashSet<Reference>,
+    /// The same, in the order in which they are included.
+    pub(super) included: Vec<Reference>,
+    /// Whether resources that should be included are left out.
+    pub(super) is_cut: bool,
+    /// The resources that belong to the page and cannot be opened, each once.
+    unopened: Vec<Reference>,
+    /// The same, as a set.
+    marked: HashSet<Reference>,
     bytes: usize,
+}
+
+/// A page whose entries are complete.
+pub(super) struct BuiltPage {
+    /// Matches, included resources, and outcomes about what is not shown.
+    pub(super) entries: Vec<EntryJson>,
+    /// The resources that are shown.
+    records: Vec<Record>,
+    /// The resources that cannot be opened.
+    pub(super) damaged: Vec<Record>,
+    /// Whether no stored resource is hidden or not current.
+    is_complete: bool,
+    /// The memory of the entries.
     pub(super) reserved: Reservation,
 }
 
+impl BuiltPage {
+    /// Whether nothing that belongs to the page is damaged or hidden.
+    pub(super) fn is_whole(&self) -> bool {
+        self.damaged.is_empty() && self.is_complete
+    }
+
+    /// The resources that are shown, and those of `others` that are neither shown nor damaged.
+    pub(super) fn records_with(&self, others: Vec<Record>) -> Vec<Record> {
+        let id = |it: &Record| (it.subject.kind, it.subject.id);
+        let of_page = self.records.iter().chain(&self.damaged);
+        let of_page: HashSet<_> = of_page.map(id).collect();
+        let others = others.into_iter().filter(|it| !of_page.contains(&id(it)));
+        self.records.iter().copied().chain(others).collect()
+    }
+}
+
 impl Records {
-    /// Adds the entries of matches; returns the number of those that are shown or damaged.
+    /// Adds the entries of matches; returns the number of those that the page passes: shown, damaged, or deleted meanwhile.
     pub(super) async fn add_matches(
         &self,
-        organization: OrganizationId,
-        caller: CallerId,
+        reader: Reader<'_>,
+        owner: Owner,
         query: &ResourceQuery,
         page: &[Reference],
         builder: &mut PageBuilder<'_>,
     ) -> Result<usize, ServiceError> {
-        let mut damaged = Vec::new();
-        let mut count = 0_usize;
-        self.for_each_open(
-            organization,
-            caller,
-            page,
-            &mut damaged,
-            |reference, stored| {
-                if builder.bytes > MAX_RESPONSE_BYTES {
-                    return false;
-                }
-                if !query.includes().is_empty() {
-                    let values = SearchValues::of(&stored.resource);
-                    let included = query.includes().iter();
-                    let included = included.flat_map(|include| values.included(include));
-                    builder
-                        .included
-                        .extend(included.take(MAX_INCLUDED_RESOURCES));
-                }
-                count = count.saturating_add(1);
-                builder.add(organization, reference, stored, SearchMode::Match);
-                true
-            },
-        )
-        .await?;
-        count = count.saturating_add(damaged.len());
-        builder.damaged.append(&mut damaged);
-        Ok(count)
-    }
-
-    /// Adds the entries of `_include` and `_revinclude`: resources of the same chart, and of the directory.
-    pub(super) async fn add_included(
-        &self,
-        permitted: &Permitted<'_, Search>,
-        owner: Owner,
-        query: &ResourceQuery,
-        builder: &mut PageBuilder<'_>,
-    ) -> Result<(), ServiceError> {
-        let organization = permitted.caller().organization();
-        let caller = CallerId::of(permitted.caller());
-        let mut wanted = std::mem::take(&mut builder.included);
-        builder.referred = wanted.iter().copied().collect();
-        for include in &query.results().revincludes {
-            let scope = SearchScope {
-                organization,
-                caller,
-                owner,
-                resource_type: include.source(),
-                needs_values: true,
-            };
-            let candidates = self.candidates(scope).await?;
-            // A summary may have left a reference out: then the body decides.
-            let refers = |candidate: &Candidate| {
-                candidate.values.as_ref().is_none_or(|values| {
-                    let mut references = values.included(include);
-                    values.is_incomplete() || references.any(|it| builder.shown.contains(&it))
-                })
-            };
-            let found = candidates.found.iter().filter(|it| refers(it));
-            wanted.extend(found.map(|it| it.reference));
-        }
-        let mut seen = builder.shown.clone();
-        wanted.retain(|reference| seen.insert(*reference));
-        wanted.truncate(MAX_INCLUDED_RESOURCES);
-        let mut damaged = Vec::new();
-        self.for_each_open(
-            organization,
-            caller,
-            &wanted,
-            &mut damaged,
-            |reference, stored| {
-                let is_near =
-                    stored.owner == owner || stored.owner == Owner::of_organization(organization);
-                let record = stored.record(organization, reference.id);
-                if builder.bytes > MAX_RESPONSE_BYTES {
-                    return false;
-                }
-                if is_near
-                    && may_disclose_whole(permitted, &record)
-                    && builder.is_wanted(query, reference, &stored.resource)
-                {
-                    builder.add(organization, reference, stored, SearchMode::Include);
-                }
-                true
-            },
-        )
-        .await
-    }
-
-    /// Opens resources in order, in batches whose memory is reserved first. Stops when `visit` returns false. Resources
-    /// that cannot be opened are added to `damaged`; those that were deleted meanwhile are left out.
-    pub(super) async fn for_each_open(
-        &self,
-        organization: OrganizationId,
-        caller: CallerId,
-        references: &[Reference],
-        damaged: &mut Vec<DamagedRecord>,
-        mut visit: impl FnMut(Reference, StoredResource) -> bool,
-    ) -> Result<(), ServiceError> {
-        let key = |it: &Reference| resource_key(it.resource_type, it.id);
-        let keys: Vec<_> = references.iter().map(key).collect();
-        let batches = self.key_batches(organization, &keys, RESOURCES_PER_STATEMENT);
-        for batch in batches.await? {
-            let references = references.get(batch.range.clone()).unwrap_or_default();
-            let sealed = self.read_readable(organization, caller, &keys, &batch);
-            let (rows, _reserved) = sealed.await?.into_parts();
-            let mut rows: HashMap<_, _> = rows
-                .into_iter()
-                .map(|row| ((row.head.kind.clone(), row.head.id), row))
-                .collect();
-            for reference in references.iter().copied() {
-                let name = reference.resource_type.name();
-                let Some(row) = rows.remove(&(name.to_owned(), reference.id)) else {
-                    damaged.push(DamagedRecord::new(name, reference.id));
-                    continue;
-                };
-                let open = self.open_current(organization, caller, row).await;
-                match undamaged(open)? {
-                    None => damaged.push(DamagedRecord::new(name, reference.id)),
-                    Some(OpenVersion::Deleted(_)) => {}
-                    Some(OpenVersion::Live(stored)) => {
-                        if !visit(reference, stored) {
-                            return Ok(());
-                        }
-                    }
+        let mut passed = 0_usize;
+        self.open_each(reader, page, |reference, opened| {
+            if builder.is_full() {
+                return false;
+            }
+            passed = passed.saturating_add(1);
+            match opened {
+                Opened::Deleted => {}
+                Opened::Damaged => builder.add_damaged(owner, [reference]),
+                Opened::Live(stored) => {
+                    builder.collect(query, &stored.resource);
+                    builder.add(reference, stored, SearchMode::Match);
                 }
             }
-        }
-        Ok(())
+            true
+        })
+        .await?;
+        Ok(passed)
     }
 }
 
 impl<'e> PageBuilder<'e> {
     /// A page without entries. `entry` makes an entry of a resource.
     pub(super) fn new(
-        entry: &'e (dyn Fn(Resource, VersionMeta, SearchMode) -> EntryJson + Send + Sync),
-        damaged: Vec<DamagedRecord>,
+        organization: OrganizationId,
+        entry: MakeEntry<'e>,
         reserved: Reservation,
     ) -> Self {
         Self {
+            organization,
             entry,
-            entries: Vec::new(),
-            records: Vec::new(),
-            damaged,
+            page: BuiltPage {
+                entries: Vec::new(),
+                records: Vec::new(),
+                damaged: Vec::new(),
+                is_complete: true,
+                reserved,
+            },
+            is_complete: true,
             shown: HashSet::new(),
-            included: Vec::new(),
             referred: HashSet::new(),
+            included: Vec::new(),
+            is_cut: false,
+            unopened: Vec::new(),
+            marked: HashSet::new(),
             bytes: 0,
-            reserved,
         }
     }
 
+    /// Whether the response is as long as it may be.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes > MAX_RESPONSE_BYTES
+    }
+
     /// Adds the entry of a resource.
-    fn add(
-        &mut self,
-        organization: OrganizationId,
-        reference: Reference,
-        stored: StoredResource,
-        mode: SearchMode,
-    ) {
-        self.records.push(stored.record(organization, reference.id));
+    pub(super) fn add(&mut self, reference: Reference, stored: StoredResource, mode: SearchMode) {
+        let record = stored.record(self.organization, reference.id);
+        self.page.records.push(record);
         let mut reserved = stored.reserved;
         let entry = (self.entry)(stored.resource, stored.meta, mode);
         self.bytes = self.bytes.saturating_add(entry.len());
         // The entry, and its copy in the response.
         reserved.shrink_to(2 * entry.len());
-        self.reserved.absorb(reserved);
-        self.entries.push(entry);
+        self.page.reserved.absorb(reserved);
+        self.page.entries.push(entry);
         if mode == SearchMode::Match {
             self.shown.insert(reference);
         }
     }
 
-    /// Whether an opened resource is one that the includes name: a summary may have left out the reference by which
-    /// `_revinclude` finds it.
-    fn is_wanted(&self, query: &ResourceQuery, reference: Reference, resource: &Resource) -> bool {
-        let revincludes = &query.results().revincludes;
-        if revincludes.is_empty() || self.referred.contains(&reference) {
-            return true;
+    /// Adds resources of an owner that cannot be opened.
+    pub(super) fn add_damaged(
+        &mut self,
+        owner: Owner,
+        references: impl IntoIterator<Item = Reference>,
+    ) {
+        for reference in references {
+            if self.marked.insert(reference) {
+                self.unopened.push(reference);
+                let record = resource_record(self.organization, reference, owner);
+                self.page.damaged.push(record);
+            }
         }
-        let values = SearchValues::of(resource);
-        let mut references = revincludes
-            .iter()
-            .flat_map(|include| values.included(include));
-        references.any(|it| self.shown.contains(&it))
     }
 
-    /// Adds the outcome that lists what could not be opened, and says whether resources are hidden.
-    pub(super) fn finish(&mut self, is_complete: bool) -> Result<(), ServiceError> {
-        let unopened = self.damaged.iter().filter_map(DamagedRecord::reference);
-        for entry in search::unopened_entry(unopened)
-            .into_iter()
-            .chain((!is_complete).then(search::incomplete_entry))
-        {
-            self.reserved.grow(2 * entry.len())?;
-            self.entries.push(entry);
+    /// Collects the resources to which a match refers by the parameters of `_include`.
+    fn collect(&mut self, query: &ResourceQuery, resource: &Resource) {
+        if query.includes().is_empty() {
+            return;
         }
-        Ok(())
+        let values = SearchValues::of(resource);
+        let includes = query.includes().iter();
+        for reference in includes.flat_map(|include| values.included(include)) {
+            if self.included.len() >= MAX_COLLECTED {
+                self.is_cut = true;
+                return;
+            }
+            if self.referred.insert(reference) {
+                self.included.push(reference);
+            }
+        }
+    }
+
+    /// The page, with the outcomes about resources that could not be opened, are hidden, or are left out.
+    pub(super) fn finish(self) -> Result<BuiltPage, ServiceError> {
+        let mut page = self.page;
+        page.is_complete = self.is_complete;
+        let outcomes = search::unopened_entry(self.unopened)
+            .into_iter()
+            .chain((!self.is_complete).then(search::incomplete_entry))
+            .chain(self.is_cut.then(search::included_in_part_entry));
+        for entry in outcomes {
+            page.reserved.grow(2 * entry.len())?;
+            page.entries.push(entry);
+        }
+        Ok(page)
     }
 }

@@ -31,10 +31,11 @@ use super::Change;
 use super::Effect;
 use super::Records;
 use super::owner_of;
-use super::plan::PlannedChange;
 use super::plan::WritePlan;
+use super::planned_change::PlannedChange;
 use super::resource_key;
 use super::search_summaries::search_summary;
+use super::write_error::WriteError;
 use crate::services::error::ServiceError;
 use crate::services::written_row::written_row;
 use fhir::Resource;
@@ -85,6 +86,8 @@ pub(super) struct HeadChange {
     pub(super) patient: Option<Uuid>,
     /// The new head.
     pub(super) added: Head<'static>,
+    /// Whether the server assigned the resource's id, at random.
+    pub(super) has_new_id: bool,
     /// The former head; none for a new resource.
     pub(super) removed: Option<Head<'static>>,
 }
@@ -109,15 +112,16 @@ impl Records {
         changes: &[Change<'_>],
         plan: &WritePlan,
         now: OffsetDateTime,
-    ) -> Result<SealedRows, ApplyError> {
-        let key = self.keys.authorization(organization).await?;
+    ) -> Result<SealedRows, WriteError> {
+        let key = self.keys.authorization(organization).await;
+        let key = key.map_err(ApplyError::from)?;
         let mut rows = SealedRows::default();
         self.create_patient_keys(organization, changes, plan, now, &mut rows)
             .await?;
-        for (index, (change, step)) in changes.iter().zip(&plan.steps).enumerate() {
+        for (index, (change, step)) in plan.steps_of(changes).enumerate() {
             if step.effect.writes() {
                 let owner = owner_of(organization, change.owner);
-                let scope = self.owner_scope(organization, owner, &rows).await?;
+                let scope = self.owner_scope(organization, owner, plan, &rows).await?;
                 let sealing = Sealing {
                     key: &key,
                     scope: &scope,
@@ -135,18 +139,23 @@ impl Records {
         &self,
         organization: OrganizationId,
         owner: Owner,
+        plan: &WritePlan,
         rows: &SealedRows,
-    ) -> Result<Arc<ScopeKey>, ApplyError> {
+    ) -> Result<Arc<ScopeKey>, WriteError> {
         if let Some(new) = rows.new_owners.get(&owner) {
             return Ok(new.scope.clone());
         }
-        match self.keys.scope(organization, owner).await {
-            Err(KeyError::Missing) => {
+        let scope = self.keys.scope(organization, owner).await;
+        scope.map_err(|error| match error {
+            KeyError::Missing => plan.missing_owner_row(|| {
                 let reason = "the key of an owner that exists is missing";
-                Err(Tampering::report("keys", reason, organization, None).into())
+                Tampering::report("keys", reason, organization, None)
+            }),
+            KeyError::Destroyed => WriteError::Destroyed(owner),
+            KeyError::Unavailable { .. } | KeyError::Denied | KeyError::Corrupt => {
+                ApplyError::from(error).into()
             }
-            scope => Ok(scope?),
-        }
+        })
     }
 
     /// Seals the rows of one change.
@@ -169,6 +178,7 @@ impl Records {
             .extend([written_row(&head), written_row(&version)]);
         rows.heads.push(HeadChange {
             patient: change.owner,
+            has_new_id: change.has_new_id(),
             removed: step.replaced.as_ref().map(|replaced| Head {
                 version: replaced.version,
                 digest: replaced.version_digest,
@@ -214,7 +224,7 @@ impl Records {
         now: OffsetDateTime,
         rows: &mut SealedRows,
     ) -> Result<(), ApplyError> {
-        for (change, step) in changes.iter().zip(&plan.steps) {
+        for (change, step) in plan.steps_of(changes) {
             let is_new = step.effect == Effect::Created && step.replaced.is_none();
             if change.resource_type == ResourceType::Patient && is_new {
                 let owner = Owner::Patient(change.id.into());

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use access::Disclosed;
 use access::Permitted;
+use access::Record;
 use access::Search;
+use access::disclose_count;
 use db::CurrentVersion;
-use db::ResourceKey;
 use fhir::Reference;
 use fhir::Resource;
 use fhir::ResourceType;
@@ -19,21 +20,23 @@ use phi::OrganizationId;
 use phi::Owner;
 use phi::PatientId;
 use phi::Tampering;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::Records;
 use super::batch_read::SealedBatch;
 use super::damage::undamaged;
 use super::ensure_all_fields;
+use super::matching::PatientMatches;
 use super::open::OpenVersion;
+use super::patients::patient_keys;
 use super::patients::patient_records;
-use super::resource_key;
+use super::reader::Reader;
+use crate::limits::MAX_NAMED_PATIENTS;
 use crate::limits::MAX_RESPONSE_BYTES;
 use crate::limits::PATIENTS_PER_STATEMENT;
-use crate::services::budget::CallerId;
 use crate::services::budget::Reservation;
 use crate::services::error::ServiceError;
+use crate::services::request_budget::RequestBudget;
 
 /// A page of matching patients, as entries of a searchset Bundle.
 #[derive(Debug)]
@@ -49,6 +52,13 @@ pub(crate) struct SearchsetPage {
     pub(crate) next: Option<Zeroizing<Vec<u8>>>,
     /// The memory of the entries, and of the response with them.
     pub(crate) reserved: Reservation,
+}
+
+/// The patients of a page, as they were opened.
+struct OpenedPatients {
+    shown: Vec<Record>,
+    /// Patients that match or may match, and cannot be shown.
+    unopened: Vec<PatientId>,
 }
 
 /// Sealed Patients that were read by one statement, with their memory.
@@ -86,45 +96,75 @@ impl SearchsetPage {
 impl Records {
     /// The patients that match a query, from the beginning or `after` a position: as many as it
     /// requests and fit into a response. `entry` makes an entry of a Patient.
+    ///
+    /// The event names the patients that are shown. A search for their number alone
+    /// discloses whether people match: its event names them if they are few, or else their number.
     pub(crate) async fn search_resources(
         &self,
         permitted: &Permitted<'_, Search>,
+        budget: &RequestBudget,
         query: &PatientQuery,
         after: Option<&[u8]>,
         entry: impl Fn(Resource, VersionMeta) -> EntryJson,
     ) -> Result<Disclosed<SearchsetPage>, ServiceError> {
         ensure_all_fields(permitted)?;
-        let organization = permitted.caller().organization();
-        let caller = CallerId::of(permitted.caller());
-        let found = self
-            .match_patients(organization, caller, query, after)
-            .await?;
-        let ids = &found.ids;
-        let mut page = SearchsetPage::new(found.total, self.memory.reserve(caller, 0)?);
+        let reader = Reader::begin(permitted, budget)?;
+        let take = match query.count {
+            0 => MAX_NAMED_PATIENTS,
+            count => count,
+        };
+        let found = self.match_patients(reader, query, (after, take)).await?;
+        let mut page = SearchsetPage::new(found.total, self.memory.reserve(reader.caller, 0)?);
+        let mut opened = OpenedPatients {
+            shown: Vec::new(),
+            // Patients that the roster could not place.
+            unopened: self.rosters.unopened(reader.organization),
+        };
+        opened.unopened.extend_from_slice(&found.damaged);
+        if query.count > 0 {
+            let seen = self.open_patients(reader, &found.ids, &mut page, &mut opened, entry);
+            let last = seen.await?.checked_sub(1);
+            page.next = last.and_then(|last| found.position(last));
+        }
+        // What a permit for one patient does not include is no match of its search.
+        opened.unopened.retain(|id| permitted.includes(*id));
+        page.add_unopened(&opened.unopened)?;
+        if query.count > 0 {
+            return self
+                .disclose_patients(permitted, &opened.shown, &opened.unopened, page)
+                .await;
+        }
+        self.disclose_number(permitted, &found, &opened.unopened, page)
+            .await
+    }
+
+    /// Opens matches, and adds their entries to a page until the response is full. Returns the number of matches that the
+    /// page passes.
+    async fn open_patients(
+        &self,
+        reader: Reader<'_>,
+        ids: &[PatientId],
+        page: &mut SearchsetPage,
+        opened: &mut OpenedPatients,
+        entry: impl Fn(Resource, VersionMeta) -> EntryJson,
+    ) -> Result<usize, ServiceError> {
+        let organization = reader.organization;
         let mut bytes = 0_usize;
-        let mut shown = Vec::new();
-        // The number of matches of the page: all, unless the response is truncated.
-        let mut seen = ids.len();
-        // Patients who match, if the roster is right, and cannot be shown; those whom it could not
-        // compare.
-        let mut unopened = self.rosters.unopened(organization);
-        unopened.extend_from_slice(&found.damaged);
         let keys = patient_keys(ids);
         let batches = self.key_batches(organization, &keys, PATIENTS_PER_STATEMENT);
-        'batches: for batch in batches.await? {
+        for batch in batches.await? {
             let patients = ids.get(batch.range.clone()).unwrap_or_default();
-            let sealed = self
-                .read_readable(organization, caller, &keys, &batch)
-                .await?;
+            let sealed = self.read_readable(reader, &keys, &batch).await?;
             let sealed = self.order_by_ids(organization, patients, sealed).await?;
-            unopened.extend(missing(organization, patients, &sealed));
+            let missing = missing(organization, patients, &sealed);
+            opened.unopened.extend(missing);
             for (id, row) in sealed.rows {
-                let open = self.open_current(organization, caller, row).await;
+                let open = self.open_current(organization, reader.caller, row).await;
                 let stored = match undamaged(open)? {
                     Some(OpenVersion::Live(stored)) => stored,
                     Some(OpenVersion::Deleted(_)) => continue,
                     None => {
-                        unopened.push(id);
+                        opened.unopened.push(id);
                         continue;
                     }
                 };
@@ -135,47 +175,37 @@ impl Records {
                 bytes = bytes.saturating_add(entry.len());
                 if bytes > MAX_RESPONSE_BYTES {
                     page.is_truncated = true;
-                    seen = ids.iter().position(|it| *it == id).unwrap_or_default();
-                    break 'batches;
+                    return Ok(ids.iter().position(|it| *it == id).unwrap_or_default());
                 }
                 // The entry, and its copy in the response.
                 reserved.shrink_to(2 * entry.len());
                 page.reserved.absorb(reserved);
                 page.entries.push(entry);
-                shown.push(record);
+                opened.shown.push(record);
             }
         }
-        let last = seen.checked_sub(1);
-        page.next = last.and_then(|last| found.position(last));
-        page.add_unopened(&unopened)?;
-        self.disclose_patients(permitted, &shown, &unopened, page)
-            .await
+        Ok(ids.len())
     }
 
-    /// The ids of at most two patients that match a query: enough to know whether there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`ServiceError::Internal`] if a patient that may match is damaged: a match that is not found would be created a
-    /// second time.
-    pub(crate) async fn patient_ids(
+    /// Discloses the number of matches.
+    async fn disclose_number<V>(
         &self,
         permitted: &Permitted<'_, Search>,
-        query: &PatientQuery,
-    ) -> Result<Disclosed<Vec<Uuid>>, ServiceError> {
-        ensure_all_fields(permitted)?;
+        found: &PatientMatches,
+        unopened: &[PatientId],
+        value: V,
+    ) -> Result<Disclosed<V>, ServiceError> {
         let organization = permitted.caller().organization();
-        let caller = CallerId::of(permitted.caller());
-        let found = self.match_patients(organization, caller, query, None);
-        let found = found.await?;
-        if !found.damaged.is_empty() {
-            return Err(ServiceError::Internal);
+        if found.total <= found.ids.len() {
+            let matches = patient_records(organization, &found.ids);
+            return self
+                .disclose_patients(permitted, &matches, unopened, value)
+                .await;
         }
-        let ids: Vec<_> = found.ids.into_iter().take(2).collect();
-        let found = ids.iter().map(|id| id.uuid()).collect();
-        let records = patient_records(organization, &ids);
-        self.disclose_patients(permitted, &records, &[], found)
-            .await
+        let unopened = patient_records(organization, unopened);
+        let total = u32::try_from(found.total).unwrap_or(u32::MAX);
+        let counted = disclose_count(&self.trail, permitted, total, &unopened, value);
+        Ok(counted.await?)
     }
 
     /// The rows of a batch in the order of `ids`, without those that do not exist. Their keys are
@@ -220,10 +250,4 @@ fn missing(
         let _reported = Tampering::report("resources", reason, organization, Some(id.uuid()));
     }
     missing
-}
-
-/// The keys of Patient resources.
-pub(super) fn patient_keys(ids: &[PatientId]) -> Vec<ResourceKey> {
-    let key = |id: &PatientId| resource_key(ResourceType::Patient, id.uuid());
-    ids.iter().map(key).collect()
 }

@@ -12,6 +12,8 @@ use crate::services::trail::TrailError;
 pub(crate) enum ApplyError {
     /// The refused changes, at least one, in ascending order. The others were found to be possible.
     Refused(Vec<Refusal>),
+    /// A condition on which a change depends finds something else now: conditions and changes have to be evaluated again.
+    ConditionChanged,
     /// A failure that concerns no change in particular.
     Service(ServiceError),
 }
@@ -26,6 +28,8 @@ impl<E: Into<ServiceError>> From<E> for ApplyError {
 pub(super) enum WriteError {
     /// A concurrent transaction was first: the write may be retried.
     Conflict,
+    /// An owner was not found, or is deleted. The next attempt reads all owners first, and refuses the changes concerned.
+    UnverifiedOwner,
     /// The data of an owner was destroyed since the plan was made.
     Destroyed(Owner),
     /// A retry does not help.

@@ -178,6 +178,11 @@ impl SharedRoster {
         Self(Arc::new(RwLock::new(roster)))
     }
 
+    /// The number of patients.
+    pub(crate) fn len(&self) -> usize {
+        self.read().len()
+    }
+
     /// A page of all patients.
     pub(crate) fn page(&self, order: Order, skip: usize, take: usize) -> Page {
         self.read().page(order, Start::Skip(skip), take)

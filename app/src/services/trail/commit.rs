@@ -8,7 +8,6 @@ use phi::AuthorizationKey;
 use phi::OrganizationId;
 
 use super::AuditTrail;
-use super::EventCaller;
 use super::SealedEvent;
 use super::TrailError;
 use super::seal;
@@ -91,22 +90,42 @@ impl AuditTrail {
         } else {
             0
         };
-        if let Some(EventCaller { credential, role }) = &event.caller
-            && !self
-                .callers
-                .is_cached_since(access_sequence, *credential, role)
+        if let Some(caller) = &event.caller
+            && !self.callers.is_cached_since(access_sequence, caller)
         {
             // The check needs a connection, so this transaction releases its own first, and its
             // locks.
             transaction.rollback().await?;
-            let checked =
-                self.callers
-                    .ensure_current(organization, *credential, role, access_sequence);
+            let checked = self
+                .callers
+                .ensure_current(organization, caller, access_sequence);
             checked.await.map_err(TrailError::Caller)?;
             return Err(db::Error::Conflict.into());
         }
         Ok((transaction, event, sequence))
     }
+}
+
+/// Maximum attempts at a transaction that conflicts with another.
+const MAX_ATTEMPTS: usize = 3;
+
+/// Repeats a transaction after a conflict: a row has changed, or the caller of its event had to be checked again, which ends a
+/// transaction.
+///
+/// # Errors
+///
+/// The error of the last attempt.
+pub(crate) async fn retry_conflicts<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, TrailError>
+where
+    F: Future<Output = Result<T, TrailError>>,
+{
+    for _ in 1..MAX_ATTEMPTS {
+        match attempt().await {
+            Err(TrailError::Database(db::Error::Conflict)) => {}
+            done => return done,
+        }
+    }
+    attempt().await
 }
 
 /// The rows of events at the end of `chain`, each with its MAC.

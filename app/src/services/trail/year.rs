@@ -8,6 +8,7 @@ use audit::Outcome;
 use audit::PurposeOfUse;
 use db::Transaction;
 use phi::KeyError;
+use phi::OpenError;
 use phi::OrganizationId;
 use phi::Owner;
 use phi::ScopeKey;
@@ -21,6 +22,7 @@ use super::TrailError;
 use super::seal::audit_year;
 use super::seal::seal_event_under;
 use crate::services::owners::LockedOwner;
+use crate::services::owners::missing_owner;
 use crate::services::owners::new_owner_row;
 use crate::services::written_row::written_row;
 
@@ -65,7 +67,7 @@ impl AuditTrail {
         let itself = Owner::of_organization(organization);
         ensure_year_is_current(&mut transaction, at).await?;
         let locked = LockedOwner::lock(&self.keys, &mut transaction, organization, itself).await;
-        let mut locked = locked?;
+        let mut locked = locked?.ok_or_else(|| OpenError::from(missing_owner(organization)))?;
         if locked.audit_year() >= Some(year) {
             drop(transaction);
             return self.existing_year_key(organization, owner).await;

@@ -46,6 +46,7 @@ pub(super) fn sections(document: &Value) -> Vec<Section> {
         name: match tag {
             Tag::Fhir => "FHIR",
             Tag::Workflow => "Workflow",
+            Tag::OAuth => "OAuth 2.0",
             Tag::Pages => "Pages",
         },
         description: tag.description(),

@@ -12,7 +12,6 @@ use audit::RecordReference;
 use fhir::Demographics;
 use fhir::PatientStatus;
 use fhir::ResourceType;
-use http::StatusCode;
 use phi::PatientId;
 use telemetry::RequestId;
 use time::Date;
@@ -22,6 +21,7 @@ use time::macros::datetime;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::http::administration::InvalidInvitation;
 use crate::http::pages::audit::AuditPage;
 use crate::http::pages::audit::EventRow;
 use crate::http::pages::chart::ChartPage;
@@ -40,29 +40,33 @@ use crate::http::pages::patient_table::PatientRow;
 use crate::http::pages::patient_table::Sorting;
 use crate::http::pages::patient_table::plain_headings;
 use crate::http::pages::patients::PatientsPage;
+use crate::http::pages::people::InvitationForm;
 use crate::http::pages::people::PeoplePage;
 use crate::http::pages::people::PersonRow;
 use crate::http::pages::problem;
+use crate::http::pages::search::SearchBox;
 use crate::http::pages::search::SearchPage;
 use crate::http::pages::sign_in::Notice;
 use crate::http::pages::sign_in::SignInPage;
 use crate::http::pages::timeline::RecordLine;
 use crate::http::pages::timeline::Timeline;
 use crate::http::pages::timeline::TimelineRecord;
+use crate::http::pages::wait::Wait;
+use crate::http::problem::Problem;
 use crate::services::records::DamagedRecord;
 use crate::services::records::PatientSummary;
 
 const CLINIC: &str = "Riverside Clinic";
 const TODAY: Date = date!(2026 - 11 - 23);
 const MRN: &str = "2c9e41aa-73d6-4b0f-9a38-e05d7f1b6c24";
-const CHART: &str = "7d0f3c2e-5b1a-4f7e-9c55-1f0e8a6b2d94";
+pub(super) const CHART: &str = "7d0f3c2e-5b1a-4f7e-9c55-1f0e8a6b2d94";
 
 /// The sections of a role.
 fn sections(role: Role) -> Vec<NavSection> {
     NavSection::permitted(|operation, class| access::authorize(role, operation, class).is_some())
 }
 
-fn layout(title: &'static str, person: &str, role: Role, current: NavSection) -> Layout {
+pub(super) fn layout(title: &'static str, person: &str, role: Role, current: NavSection) -> Layout {
     let user = CurrentUser {
         organization: CLINIC.to_owned(),
         person: person.to_owned(),
@@ -151,7 +155,7 @@ fn patients(patients: Vec<PatientRow>, total: usize) -> PatientsPage {
         patients,
         damaged: Vec::new(),
         paging: Paging::new(1, 6, total, &sorting.href()),
-        query: "",
+        search_box: SearchBox::default(),
     }
 }
 
@@ -165,7 +169,21 @@ fn search(patients: Vec<PatientRow>, matches: usize, query: &str) -> SearchPage 
         damaged: Vec::new(),
         matches,
         interpretation: "Searched by name.".to_owned(),
-        query: query.to_owned(),
+        search_box: SearchBox {
+            text: query.to_owned(),
+            refusal: None,
+        },
+    }
+}
+
+fn refused_search() -> SearchPage {
+    SearchPage {
+        interpretation: String::new(),
+        search_box: SearchBox {
+            text: "1962-13-14".to_owned(),
+            refusal: Some("This is no date: enter year, month and day."),
+        },
+        ..search(Vec::new(), 0, "")
     }
 }
 
@@ -271,6 +289,8 @@ pub(super) fn chart(timeline: Option<Timeline>) -> ChartPage {
             timeline,
             gaps: ChartGaps::default(),
         }),
+        care_team: Some(format!("/patients/{CHART}/care-team")),
+        emergency_until: None,
     }
 }
 
@@ -291,6 +311,8 @@ fn damaged_chart(header: Option<PatientHeader>) -> ChartPage {
         Vec::new()
     };
     ChartPage {
+        care_team: None,
+        emergency_until: None,
         layout: at_the_clinic("Chart"),
         clinical: Some(ClinicalRecords {
             timeline: Timeline::new(CHART, records, None, 1).with_damaged(&damaged),
@@ -305,7 +327,7 @@ fn damaged_chart(header: Option<PatientHeader>) -> ChartPage {
     }
 }
 
-/// The page of a patient who is replaced by another.
+/// The page of a patient that is replaced by another.
 fn replaced_chart() -> ChartPage {
     ChartPage {
         status: PatientStatus {
@@ -324,7 +346,20 @@ fn damaged_patients(rows: Vec<PatientRow>) -> PatientsPage {
     }
 }
 
-fn people() -> PeoplePage {
+fn refused_invitation() -> PeoplePage {
+    let sent = InvitationForm {
+        name: "Ada Lovelace".to_owned(),
+        email: "ada.example.org".to_owned(),
+        role: "privacy_officer".to_owned(),
+    };
+    people(true, sent, Some(InvalidInvitation::Email))
+}
+
+fn people(
+    may_change: bool,
+    invitation: InvitationForm,
+    refusal: Option<InvalidInvitation>,
+) -> PeoplePage {
     let people = [
         ("Amara Okafor", "clinician@riverside.example", "Clinician"),
         ("Ben Castellanos", "desk@riverside.example", "Front desk"),
@@ -343,7 +378,9 @@ fn people() -> PeoplePage {
         name: name.to_owned(),
         email: email.to_owned(),
         role: role.to_owned(),
-        organization: CLINIC.to_owned(),
+        id: Uuid::nil(),
+        active: role != "Front desk",
+        is_own: role == "Security administrator",
     });
     PeoplePage {
         layout: layout(
@@ -354,6 +391,10 @@ fn people() -> PeoplePage {
         ),
         organization: CLINIC.to_owned(),
         people: people.to_vec(),
+        is_limited: false,
+        may_change,
+        invitation,
+        refusal,
     }
 }
 
@@ -404,24 +445,25 @@ fn audit() -> AuditPage {
     }
 }
 
-/// Every page with its name.
-pub(super) fn every_page() -> Vec<(&'static str, String)> {
-    let problem = |status| problem(status, RequestId::random()).into_parts().1.render();
+/// Every page but those of accounts, with its name.
+pub(super) fn pages() -> Vec<(&'static str, String)> {
+    let problem = |of| problem(of, RequestId::random()).into_parts().1.render();
+    let sign_in = |notice| SignInPage::new(Some(notice), "a@b.example".into(), None).render();
     [
         ("developers", DevelopersPage::of_document().render()),
-        ("sign-in", SignInPage::new(None, String::new()).render()),
         (
-            "sign-in-refused",
-            SignInPage::new(Some(Notice::Refused), "a@b.example".into()).render(),
+            "sign-in",
+            SignInPage::new(None, String::new(), None).render(),
         ),
-        (
-            "sign-in-expired",
-            SignInPage::new(Some(Notice::Expired), String::new()).render(),
-        ),
+        ("sign-in-refused", sign_in(Notice::Refused)),
+        ("sign-in-expired", sign_in(Notice::Expired)),
+        ("sign-in-kept", sign_in(Notice::Kept)),
+        ("sign-in-throttled", sign_in(Notice::Throttled(Wait(270)))),
         ("patients", patients(rows(), 1204).render()),
         ("patients-none", patients(Vec::new(), 0).render()),
         ("search", search(rows(), 41, "mar").render()),
         ("search-none", search(Vec::new(), 0, "zz").render()),
+        ("search-refused", refused_search().render()),
         ("chart", chart(Some(timeline(None))).render()),
         (
             "chart-kind",
@@ -436,13 +478,21 @@ pub(super) fn every_page() -> Vec<(&'static str, String)> {
             "patients-all-damaged",
             damaged_patients(Vec::new()).render(),
         ),
-        ("people", people().render()),
+        (
+            "people",
+            people(true, InvitationForm::default(), None).render(),
+        ),
+        (
+            "people-step-up",
+            people(false, InvitationForm::default(), None).render(),
+        ),
+        ("people-refused", refused_invitation().render()),
         ("audit", audit().render()),
-        ("problem-403", problem(StatusCode::FORBIDDEN)),
-        ("problem-404", problem(StatusCode::NOT_FOUND)),
-        ("problem-429", problem(StatusCode::TOO_MANY_REQUESTS)),
-        ("problem-500", problem(StatusCode::INTERNAL_SERVER_ERROR)),
-        ("problem-503", problem(StatusCode::SERVICE_UNAVAILABLE)),
+        ("problem-403", problem(Problem::Forbidden)),
+        ("problem-404", problem(Problem::NotFound)),
+        ("problem-429", problem(Problem::TooManyAttempts(270))),
+        ("problem-500", problem(Problem::Internal)),
+        ("problem-503", problem(Problem::Unavailable(5))),
     ]
     .map(|(name, page)| (name, page.unwrap()))
     .to_vec()
