@@ -1,29 +1,80 @@
 //! An HTTPS client of web, signed in or anonymous.
 
 use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
 use bytes::Bytes;
 use http::Method;
 use http::Request;
 use http::header;
+use https_client::ClientCredentials;
 use https_client::HttpsClient;
+use https_client::issue_client_token;
 use serde_json::Value;
+use tokio::sync::Mutex;
 use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::response::TestResponse;
+
+/// The scopes of a token that may export every type.
+const ALL_SCOPES: &str = "system/*.rs";
+
+/// The age at which the token of a machine client, which is valid for five minutes, is replaced by a new one.
+const RENEWAL_AGE: Duration = Duration::from_mins(3);
 
 /// Sends requests to web, with or without a bearer token.
 #[derive(Clone, Debug)]
 pub struct Client {
     door: Arc<HttpsClient>,
     token: Option<String>,
+    machine: Option<Arc<MachineClient>>,
+}
+
+/// A machine client, which signs in again when its token becomes old.
+#[derive(Debug)]
+struct MachineClient {
+    credentials: ClientCredentials,
+    token: Mutex<(String, Instant)>,
+}
+
+impl MachineClient {
+    async fn token(&self, door: &HttpsClient) -> anyhow::Result<String> {
+        let mut token = self.token.lock().await;
+        if token.1.elapsed() > RENEWAL_AGE {
+            let new = issue_client_token(door, &self.credentials, ALL_SCOPES).await?;
+            *token = (new, Instant::now());
+        }
+        Ok(token.0.clone())
+    }
 }
 
 impl Client {
     pub(crate) fn new(door: Arc<HttpsClient>, token: Option<String>) -> Self {
-        Self { door, token }
+        Self {
+            door,
+            token,
+            machine: None,
+        }
+    }
+
+    /// A machine client with a new token of all scopes.
+    pub(crate) async fn of_machine(
+        door: Arc<HttpsClient>,
+        credentials: ClientCredentials,
+    ) -> anyhow::Result<Self> {
+        let token = issue_client_token(&door, &credentials, ALL_SCOPES).await?;
+        let machine = MachineClient {
+            credentials,
+            token: Mutex::new((token.clone(), Instant::now())),
+        };
+        Ok(Self {
+            door,
+            token: Some(token),
+            machine: Some(Arc::new(machine)),
+        })
     }
 
     /// The same client with another token, valid or not.
@@ -43,7 +94,11 @@ impl Client {
     /// # Errors
     /// When no response is received.
     pub async fn send(&self, mut request: Request<Bytes>) -> anyhow::Result<TestResponse> {
-        if let Some(token) = &self.token {
+        let token = match &self.machine {
+            Some(machine) => Some(machine.token(&self.door).await?),
+            None => self.token.clone(),
+        };
+        if let Some(token) = token {
             let value = format!("Bearer {token}")
                 .parse()
                 .context("a token is a header value")?;
@@ -96,6 +151,26 @@ impl Client {
             .body(Bytes::new())
             .context("the request cannot be made")?;
         self.send(request).await
+    }
+
+    /// `POST` without a body.
+    ///
+    /// # Errors
+    /// When no response is received.
+    pub async fn post(&self, path: &str) -> anyhow::Result<TestResponse> {
+        self.request(Method::POST, path, "", Bytes::new()).await
+    }
+
+    /// `POST` of JSON.
+    ///
+    /// # Errors
+    /// When no response is received.
+    pub fn post_json<'c>(
+        &'c self,
+        path: &'c str,
+        body: &Value,
+    ) -> impl Future<Output = anyhow::Result<TestResponse>> + use<'c> {
+        self.request(Method::POST, path, "application/json", body.to_string())
     }
 
     /// `POST /fhir` with any bytes.

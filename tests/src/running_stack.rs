@@ -8,9 +8,14 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
+use https_client::ClientCredentials;
+use https_client::Credentials;
 use https_client::HttpsClient;
+use https_client::issue_token;
 use serde_json::json;
 use stack::Account;
 use stack::Home;
@@ -48,10 +53,16 @@ pub enum Role {
     Clinician,
     /// Registers patients.
     FrontDesk,
+    /// Bills for care; no demo account.
+    Billing,
+    /// Reads evidence of controls; no demo account.
+    Auditor,
     /// Manages accounts and keys.
     SecurityAdmin,
     /// Reads the audit trail.
     PrivacyOfficer,
+    /// A machine client: exports in bulk.
+    Service,
 }
 
 impl Role {
@@ -61,8 +72,11 @@ impl Role {
         match self {
             Self::Clinician => "clinician",
             Self::FrontDesk => "front_desk",
+            Self::Billing => "billing",
+            Self::Auditor => "auditor",
             Self::SecurityAdmin => "security_admin",
             Self::PrivacyOfficer => "privacy_officer",
+            Self::Service => "service",
         }
     }
 }
@@ -81,10 +95,29 @@ pub struct RunningStack {
     door: Arc<HttpsClient>,
 }
 
-type Tokens = Mutex<HashMap<(PathBuf, Role, Clinic), String>>;
+/// Unused recovery codes of accounts, by the stack's folder and the e-mail address. A code of an authenticator app is accepted
+/// once in half a minute, and a recovery code at any time.
+type Codes = Mutex<HashMap<(PathBuf, String), Vec<String>>>;
+
+/// The number of unused codes below which new ones are made, so that a test has some while it has broken its account.
+const MIN_CODES: usize = 5;
+
+static CODES: OnceLock<Codes> = OnceLock::new();
+
+type Tokens = Mutex<HashMap<(PathBuf, Role, Clinic), (String, Instant)>>;
+
+/// The time for which tests share a token: some requests need a second factor of the last ten minutes.
+const TOKEN_AGE: Duration = Duration::from_mins(5);
 
 /// Tokens that tests of one process share, since each sign-in costs a password hash.
 static TOKENS: OnceLock<Tokens> = OnceLock::new();
+
+/// New recovery codes of a client's account.
+async fn renew_codes(client: &Client) -> anyhow::Result<Vec<String>> {
+    let renewed = client.post("/api/v1/account/recovery-codes");
+    let renewed = renewed.await?.expect_status(201)?.json()?;
+    Ok(serde_json::from_value(renewed["recovery_codes"].clone())?)
+}
 
 impl RunningStack {
     /// The stack in the folder `STACK_HOME`, which all tests of a run share.
@@ -146,18 +179,43 @@ impl RunningStack {
         Client::new(Arc::clone(&self.door), None)
     }
 
+    /// The demo machine client with a name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn machine_client(&self, name: &str, clinic: Clinic) -> anyhow::Result<ClientCredentials> {
+        let mut clients = self.status.clients.iter();
+        let found = clients
+            .find(|it| it.client.name == name && it.organization.starts_with(clinic.first_word()));
+        let found = found.with_context(|| format!("no demo client: {name} of {clinic:?}"))?;
+        found.client.credentials()
+    }
+
+    /// The demo machine client with a name, with a new token.
+    ///
+    /// # Errors
+    /// When there is none, or the stack issues no token.
+    pub async fn sign_in_as_client(&self, name: &str, clinic: Clinic) -> anyhow::Result<Client> {
+        let credentials = self.machine_client(name, clinic)?;
+        Client::of_machine(Arc::clone(&self.door), credentials).await
+    }
+
     /// A client with a token that other tests may also use.
     ///
     /// # Errors
     /// When the stack issues none.
     pub async fn sign_in(&self, role: Role, clinic: Clinic) -> anyhow::Result<Client> {
+        if role == Role::Service {
+            return self.sign_in_with_new_token(role, clinic).await;
+        }
         let mut tokens = TOKENS.get_or_init(Tokens::default).lock().await;
         let key = (self.status.home.clone(), role, clinic);
-        if let Some(token) = tokens.get(&key) {
+        let recent = tokens.get(&key).filter(|(_, at)| at.elapsed() < TOKEN_AGE);
+        if let Some((token, _)) = recent {
             return Ok(self.anonymous().with_token(token));
         }
         let client = self.sign_in_with_new_token(role, clinic).await?;
-        tokens.insert(key, client.token().to_owned());
+        tokens.insert(key, (client.token().to_owned(), Instant::now()));
         Ok(client)
     }
 
@@ -170,21 +228,69 @@ impl RunningStack {
         role: Role,
         clinic: Clinic,
     ) -> anyhow::Result<Client> {
-        let account = self.account(role, clinic)?;
-        let body = json!({"email": account.email, "password": account.password});
-        let issued = self
-            .anonymous()
-            .request(
-                http::Method::POST,
-                "/api/v1/tokens",
-                "application/json",
-                body.to_string(),
-            )
-            .await?
-            .expect_status(201)?
-            .json()?;
+        if role == Role::Service {
+            return self.sign_in_as_client("Data warehouse", clinic).await;
+        }
+        self.issue_token(self.account(role, clinic)?).await
+    }
+
+    /// A code of an account's second factor, for a sign-in; empty for an account without one.
+    ///
+    /// # Errors
+    /// When the stack refuses to sign the account in.
+    pub async fn code(&self, account: &Account) -> anyhow::Result<String> {
+        if account.totp.is_none() {
+            return Ok(String::new());
+        }
+        let mut codes = CODES.get_or_init(Codes::default).lock().await;
+        let codes = codes.entry(self.code_key(account)).or_default();
+        if codes.is_empty() {
+            self.sign_in_by_app(account, codes).await?;
+        }
+        codes.pop().context("an account has recovery codes")
+    }
+
+    async fn issue_token(&self, account: &Account) -> anyhow::Result<Client> {
+        let mut codes = CODES.get_or_init(Codes::default).lock().await;
+        let codes = codes.entry(self.code_key(account)).or_default();
+        if account.totp.is_some() && codes.is_empty() {
+            return self.sign_in_by_app(account, codes).await;
+        }
+        let mut body = json!({"email": account.email, "password": account.password});
+        if let Some(code) = codes.pop() {
+            body["code"] = code.into();
+        }
+        let anonymous = self.anonymous();
+        let issued = anonymous.post_json("/api/v1/tokens", &body).await?;
+        let issued = issued.expect_status(201)?.json()?;
         let token = issued["token"].as_str().context("a token is text")?;
-        Ok(self.anonymous().with_token(token))
+        let client = anonymous.with_token(token);
+        if account.totp.is_some() && codes.len() < MIN_CODES {
+            *codes = renew_codes(&client).await?;
+        }
+        Ok(client)
+    }
+
+    fn code_key(&self, account: &Account) -> (PathBuf, String) {
+        (self.status.home.clone(), account.email.clone())
+    }
+
+    /// A client with a new token for a code of the account's app, which may have to wait for an unused one; and new recovery
+    /// codes, with which further sign-ins do not wait.
+    async fn sign_in_by_app(
+        &self,
+        account: &Account,
+        codes: &mut Vec<String>,
+    ) -> anyhow::Result<Client> {
+        let credentials = Credentials {
+            email: account.email.clone(),
+            password: account.password.clone(),
+            totp: account.totp.clone(),
+        };
+        let token = issue_token(&self.door, &credentials).await?;
+        let client = self.anonymous().with_token(&token);
+        *codes = renew_codes(&client).await?;
+        Ok(client)
     }
 
     /// The clinician of an organization.

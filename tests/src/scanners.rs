@@ -7,6 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 
+use anyhow::Context;
 use progress::Progress;
 use tools::NODE;
 use tools::Npm;
@@ -41,8 +42,34 @@ const OBSERVATORY: Npm = Npm {
     ],
 };
 
+/// The accessibility checks of Deque, which run in a page.
+const AXE: Npm = Npm {
+    name: "axe-core-4.14.1",
+    node: NODE,
+    files: &[
+        (
+            "package.json",
+            include_str!("../programs/axe-core/package.json"),
+        ),
+        (
+            "package-lock.json",
+            include_str!("../programs/axe-core/package-lock.json"),
+        ),
+    ],
+};
+
 /// The script that runs a scan. Not kept with the packages, so that it is never an old one.
 const SCAN: &str = include_str!("../programs/http-observatory/scan.mjs");
+
+/// The source of axe-core, to be run in a page.
+///
+/// # Errors
+/// When npm is not available.
+pub fn axe() -> anyhow::Result<String> {
+    let folder = AXE.obtain(Progress::hidden())?;
+    let path = folder.join("node_modules/axe-core/axe.min.js");
+    std::fs::read_to_string(path).context("axe-core cannot be read")
+}
 
 /// The path of `testssl.sh`, under Debian's name for it.
 ///

@@ -4,5 +4,6 @@
 #[cfg(test)]
 mod browser {
     mod chromium;
+    mod logoff;
     mod pages;
 }

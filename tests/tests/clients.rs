@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod clients {
+    mod bulk_export;
     mod examples;
     mod operations;
 }

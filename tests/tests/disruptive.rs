@@ -5,6 +5,7 @@
 mod disruptive {
     mod automatic_logoff;
     mod chains;
+    mod exports;
     mod key_service;
     mod key_service_hop;
     mod kill;

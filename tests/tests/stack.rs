@@ -3,17 +3,25 @@
 
 #[cfg(test)]
 mod stack {
+    mod access_matrix;
     mod account_fixture;
     mod attack;
     mod audit_events;
     mod authentication;
     mod budgets;
+    mod care_teams;
     mod changes;
+    mod closed_clinic;
     mod concurrent_writes;
     mod conditional;
     mod damaged_records;
     mod database_accounts;
+    mod emergency_access;
+    mod enrolled_account;
     mod floods;
+    mod logoff;
+    mod machine_client_tokens;
+    mod machine_clients;
     mod malformed;
     mod malformed_entries;
     mod malformed_parameters;
@@ -21,11 +29,13 @@ mod stack {
     mod omission;
     mod organizations;
     mod owner_ids;
+    mod people;
     mod plaintext;
     mod replay;
     mod roles;
     mod round_trip;
     mod scrub;
+    mod second_factor;
     mod sessions;
     mod sign_in;
     mod statement_logs;

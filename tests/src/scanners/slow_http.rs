@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::future::Future;
+use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use std::time::Instant;
@@ -16,6 +18,10 @@ use tools::packages;
 
 /// Interval between reads of the kernel's connection table.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Number of reads, one after the other, without a connection, after which the attack is over: five
+/// seconds.
+const POLLS_WITHOUT_CONNECTION: u32 = 20;
 
 /// The phase in which a client is slow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,9 +39,10 @@ pub enum Slow {
 pub struct Attack {
     /// The phase in which the clients are slow.
     pub phase: Slow,
-    /// The number of clients, all of which connect within about two seconds.
+    /// The number of clients, all of which connect within about two seconds if the machine is fast
+    /// enough.
     pub connections: u32,
-    /// The duration of the attack, in seconds.
+    /// The longest duration of the attack, in seconds.
     pub seconds: u32,
     /// The URL that the clients request: `https://localhost:8443/sign-in`.
     pub address: String,
@@ -52,7 +59,8 @@ pub struct AttackResult {
     pub open: u32,
     /// The second at which the tool reports that no connection was left; `None` if one was left at the end.
     pub all_closed_after: Option<u32>,
-    /// The number of connections at the server's port in the kernel's connection table.
+    /// The number of connections that were found in the kernel's connection table. It includes those
+    /// by which the tool probes the server, and lacks those that end between two reads.
     pub seen: u32,
     /// The longest time that one of them was in that table, open or with data left to send.
     pub longest: Duration,
@@ -74,33 +82,47 @@ impl Attack {
             .stdout
             .take()
             .context("slowhttptest has no output")?;
+        let process = running.id().context("slowhttptest has ended")?;
         let mut output_bytes = Vec::new();
-        let mut seen: BTreeMap<u16, (Instant, Instant)> = BTreeMap::new();
-        {
-            let reading = tokio::io::AsyncReadExt::read_to_end(&mut output, &mut output_bytes);
-            tokio::pin!(reading);
-            loop {
-                let now = Instant::now();
-                for port in connections_of(self.port, Ipv4Addr::LOCALHOST)? {
-                    seen.entry(port).or_insert((now, now)).1 = now;
-                }
-                if let Ok(read) = tokio::time::timeout(POLL_INTERVAL, &mut reading).await {
-                    read.context("the output of slowhttptest cannot be read")?;
-                    break;
-                }
-            }
-        }
+        let reading = tokio::io::AsyncReadExt::read_to_end(&mut output, &mut output_bytes);
+        let seen = self.observe(process, reading).await?;
         let status = running.wait().await.context("slowhttptest does not end")?;
         let last_lines = last_lines_of(&output_bytes);
         let report = fs::read_to_string(folder.path().join("slow.csv"))
             .with_context(|| format!("slowhttptest wrote no report ({status}): {last_lines}"))?;
-        let lives = seen.values().map(|(first, last)| *last - *first);
-        let longest = lives.max().unwrap_or_default();
         let mut result = parse(&report, last_lines)?;
-        result.seen = u32::try_from(seen.len()).context("there are too many connections")?;
+        result.seen = u32::try_from(seen.count()).context("there are too many connections")?;
         // A connection can open just after a poll and close just before one.
-        result.longest = longest + POLL_INTERVAL * 2;
+        result.longest = seen.longest() + POLL_INTERVAL * 2;
         Ok(result)
+    }
+
+    /// Records the connections until the tool, of which this is the process id and the output, ends.
+    async fn observe(
+        &self,
+        process: u32,
+        output: impl Future<Output = io::Result<usize>>,
+    ) -> anyhow::Result<Lives> {
+        let mut seen = Lives::default();
+        let mut polls_without = 0;
+        tokio::pin!(output);
+        loop {
+            let open = connections_of(self.port, Ipv4Addr::LOCALHOST)?;
+            seen.record(&open, Instant::now());
+            let none_left = open.is_empty() && seen.count() > 0;
+            polls_without = if none_left { polls_without + 1 } else { 0 };
+            // With TLS a slow reader continues to read the record that it has received, and does
+            // not notice the end of its connection: the tool does not end by itself.
+            if self.phase == Slow::Reading && polls_without == POLLS_WITHOUT_CONNECTION {
+                let process = process.to_string();
+                let kill = Command::new("kill").args(["-INT", &process]).status();
+                kill.await.context("slowhttptest cannot be interrupted")?;
+            }
+            if let Ok(read) = tokio::time::timeout(POLL_INTERVAL, &mut output).await {
+                read.context("the output of slowhttptest cannot be read")?;
+                return Ok(seen);
+            }
+        }
     }
 
     fn command(&self, folder: &TempDir) -> anyhow::Result<Command> {
@@ -131,16 +153,81 @@ impl Attack {
     }
 }
 
-/// The ports of the peers of one address that are connected to a port of the loopback interface, as the
-/// server's side of the kernel sees it: connections that are being made, are open, or have something
-/// left to send.
+/// The server's side of a connection in the kernel's table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Connection {
+    /// The client's port, which the kernel gives to another connection once this one has ended.
+    client_port: u16,
+    /// The number of the server's socket: 0 before it is accepted, and after it is closed.
+    inode: u64,
+}
+
+/// The time for which a connection was in the table.
+struct Life {
+    inode: u64,
+    first: Instant,
+    last: Instant,
+}
+
+/// The lives of all connections.
+#[derive(Default)]
+struct Lives {
+    /// By client port, one after the other.
+    of_port: BTreeMap<u16, Vec<Life>>,
+    last_poll: Option<Instant>,
+}
+
+impl Lives {
+    /// Records the connections in the table at the time of a poll.
+    fn record(&mut self, open: &[Connection], now: Instant) {
+        let last_poll = self.last_poll.replace(now);
+        for Connection { client_port, inode } in open {
+            let lives = self.of_port.entry(*client_port).or_default();
+            match lives.last_mut() {
+                Some(life) if life.continues(*inode, last_poll) => {
+                    life.inode = life.inode.max(*inode);
+                    life.last = now;
+                }
+                _ => lives.push(Life {
+                    inode: *inode,
+                    first: now,
+                    last: now,
+                }),
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.of_port.values().map(Vec::len).sum()
+    }
+
+    fn longest(&self) -> Duration {
+        let lives = self.of_port.values().flatten();
+        let longest = lives.map(|life| life.last - life.first).max();
+        longest.unwrap_or_default()
+    }
+}
+
+impl Life {
+    /// Whether a later entry of the table, with the same client port, is of the same connection.
+    fn continues(&self, inode: u64, last_poll: Option<Instant>) -> bool {
+        if self.inode != 0 && inode != 0 {
+            return self.inode == inode;
+        }
+        Some(self.last) == last_poll
+    }
+}
+
+/// The connections of the clients at one address with a port of the loopback interface, as the
+/// server's side of the kernel sees them: they are being made, are open, or have something left to
+/// send.
 ///
 /// # Errors
 /// When `/proc/net/tcp` cannot be read.
-fn connections_of(port: u16, peer: Ipv4Addr) -> anyhow::Result<Vec<u16>> {
+fn connections_of(port: u16, peer: Ipv4Addr) -> anyhow::Result<Vec<Connection>> {
     let table = fs::read_to_string("/proc/net/tcp").context("/proc/net/tcp cannot be read")?;
     let peer = u32::from_le_bytes(peer.octets());
-    let connection = |line: &str| {
+    let connection = |line: &str| -> Option<Connection> {
         let mut fields = line.split_whitespace().skip(1);
         let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
         let (remote, remote_port) = remote.split_once(':')?;
@@ -149,7 +236,10 @@ fn connections_of(port: u16, peer: Ipv4Addr) -> anyhow::Result<Vec<u16>> {
         let held = ["03", "01", "04", "08", "09", "0B"].contains(&state);
         let ours = u16::from_str_radix(local, 16).ok()? == port
             && u32::from_str_radix(remote, 16).ok()? == peer;
-        (held && ours).then(|| u16::from_str_radix(remote_port, 16).ok())?
+        // After the state: queues, timer, retransmissions, user, timeout.
+        let inode = fields.nth(5)?.parse().ok()?;
+        let client_port = u16::from_str_radix(remote_port, 16).ok()?;
+        (held && ours).then_some(Connection { client_port, inode })
     };
     Ok(table.lines().skip(1).filter_map(connection).collect())
 }
@@ -206,6 +296,8 @@ fn last_lines_of(output: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::MetadataExt;
 
     use super::*;
 
@@ -213,14 +305,55 @@ mod tests {
     fn a_connection_is_seen_from_the_servers_side_until_it_is_closed() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let peers = || connections_of(port, Ipv4Addr::LOCALHOST).unwrap();
-        assert!(peers().is_empty());
+        let open = || connections_of(port, Ipv4Addr::LOCALHOST).unwrap();
+        assert!(open().is_empty());
         let client = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-        let server = listener.accept().unwrap();
-        assert_eq!(peers(), [client.local_addr().unwrap().port()]);
+        let client_port = client.local_addr().unwrap().port();
+        assert_eq!(
+            open(),
+            [Connection {
+                client_port,
+                inode: 0
+            }]
+        );
+        let (server, _) = listener.accept().unwrap();
+        let inode = std::fs::metadata(format!("/proc/self/fd/{}", server.as_raw_fd()));
+        let inode = inode.unwrap().ino();
+        assert_eq!(open(), [Connection { client_port, inode }]);
         drop(client);
         drop(server);
-        assert!(peers().is_empty());
+        assert!(open().is_empty());
+    }
+
+    #[test]
+    fn connections_that_use_a_port_one_after_the_other_have_separate_lives() {
+        let begun = Instant::now();
+        let lives = |inodes: &[&[u64]]| {
+            let mut lives = Lives::default();
+            for (at, inodes) in (0..).zip(inodes) {
+                let open = inodes.iter().map(|inode| Connection {
+                    client_port: 40_000,
+                    inode: *inode,
+                });
+                let other = Connection {
+                    client_port: 40_001,
+                    inode: 9,
+                };
+                let open: Vec<_> = open.chain([other]).collect();
+                lives.record(&open, begun + Duration::from_secs(at));
+            }
+            let lives = lives.of_port.remove(&40_000).unwrap();
+            let seconds = lives.iter().map(|life| (life.last - life.first).as_secs());
+            seconds.collect::<Vec<_>>()
+        };
+        // From the handshake to the last byte that is sent after the close.
+        assert_eq!(lives(&[&[0], &[7], &[7], &[0]]), [3]);
+        // Missed by one poll.
+        assert_eq!(lives(&[&[7], &[], &[7]]), [2]);
+        // Another socket, with and without a poll between them, and before it is accepted.
+        assert_eq!(lives(&[&[7], &[7], &[8], &[8]]), [1, 1]);
+        assert_eq!(lives(&[&[7], &[7], &[], &[8]]), [1, 0]);
+        assert_eq!(lives(&[&[7], &[0], &[], &[0], &[8]]), [1, 1]);
     }
 
     #[test]

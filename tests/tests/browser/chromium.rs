@@ -13,9 +13,14 @@ use std::time::Instant;
 use fantoccini::Client;
 use fantoccini::ClientBuilder;
 use fantoccini::Locator;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use http::Method;
+use serde_json::Value;
 use serde_json::json;
 use stack::Status;
 use tempfile::TempDir;
+use url::ParseError;
+use url::Url;
 
 /// Window sizes in pixels, of a desktop and of a phone.
 pub(super) const DESKTOP: (u32, u32) = (1280, 900);
@@ -33,6 +38,22 @@ pub(super) struct Browser {
 }
 
 impl Browser {
+    /// Opens a window in which the script of pages is not loaded. The driver needs scripts of its own.
+    pub(super) async fn open_without_script(status: &Status) -> Self {
+        let browser = Self::open(status, DESKTOP).await;
+        for (command, parameters) in [
+            ("Network.enable", json!({})),
+            (
+                "Network.setBlockedURLs",
+                json!({"urls": ["*/assets/page.*"]}),
+            ),
+        ] {
+            let command = DevTools(json!({"cmd": command, "params": parameters}));
+            browser.client.issue_cmd(command).await.unwrap();
+        }
+        browser
+    }
+
     /// Opens a window of a size.
     pub(super) async fn open(status: &Status, (width, height): (u32, u32)) -> Self {
         let home = tempfile::tempdir().unwrap();
@@ -141,6 +162,77 @@ impl Browser {
         self.client.find_all(Locator::Css(css)).await.unwrap().len()
     }
 
+    /// Opens another tab of the window, and continues in it.
+    pub(super) async fn open_tab(&self) {
+        let tab = self.client.new_window(true).await.unwrap();
+        self.client.switch_to_window(tab.handle).await.unwrap();
+    }
+
+    /// Continues in the first tab.
+    pub(super) async fn switch_to_first_tab(&self) {
+        let tabs = self.client.windows().await.unwrap();
+        self.client.switch_to_window(tabs[0].clone()).await.unwrap();
+    }
+
+    /// Presses a button that does not navigate.
+    pub(super) async fn press(&self, css: &str) {
+        self.element(css).await.click().await.unwrap();
+    }
+
+    /// Types text into a field.
+    pub(super) async fn type_text(&self, css: &str, text: &str) {
+        self.element(css).await.send_keys(text).await.unwrap();
+    }
+
+    /// The value of a field.
+    pub(super) async fn value(&self, css: &str) -> String {
+        let value = self.element(css).await.prop("value").await.unwrap();
+        value.unwrap_or_default()
+    }
+
+    /// Waits until an element is displayed.
+    pub(super) async fn wait_until_displayed(&self, css: &str) {
+        let deadline = Instant::now() + TIMEOUT;
+        while !self
+            .element(css)
+            .await
+            .is_displayed()
+            .await
+            .unwrap_or_default()
+        {
+            assert!(Instant::now() < deadline, "{css} is not displayed");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the page has a path.
+    pub(super) async fn wait_for_path(&self, path: &str) {
+        let deadline = Instant::now() + TIMEOUT;
+        while self.path().await != path {
+            assert!(
+                Instant::now() < deadline,
+                "{} and not {path}",
+                self.path().await
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Asserts that axe-core finds nothing in the page.
+    pub(super) async fn assert_accessible(&self, what: &str) {
+        let script = format!(
+            "{}; const done = arguments[arguments.length - 1]; axe.run().then(found => done(found.violations.map(\
+             it => it.id + ': ' + it.nodes.map(node => node.html).join(' '))), error => done([String(error)]))",
+            tests::scanners::axe().unwrap()
+        );
+        let found = self
+            .client
+            .execute_async(&script, Vec::new())
+            .await
+            .unwrap();
+        assert_eq!(found, json!([]), "{what}");
+    }
+
     /// Navigates back in the history.
     pub(super) async fn back(&self) {
         self.client.back().await.unwrap();
@@ -170,6 +262,23 @@ impl Browser {
     async fn element(&self, css: &str) -> fantoccini::elements::Element {
         let wait = self.client.wait().at_most(TIMEOUT);
         wait.for_element(Locator::Css(css)).await.unwrap()
+    }
+}
+
+/// A command of the `DevTools` protocol.
+#[derive(Debug)]
+struct DevTools(Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!(
+            "session/{}/goog/cdp/execute",
+            session.unwrap_or_default()
+        ))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.0.to_string()))
     }
 }
 

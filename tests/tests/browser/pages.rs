@@ -10,12 +10,19 @@ use super::chromium::DESKTOP;
 use super::chromium::PHONE;
 
 /// Signs in through the form.
-async fn sign_in(browser: &Browser, running: &RunningStack, role: Role) {
-    let account = running.account(role, Clinic::Riverside).unwrap();
+pub(super) async fn sign_in(browser: &Browser, running: &RunningStack, role: Role) {
     browser.navigate("/").await;
     assert_eq!(browser.path().await, "/sign-in");
+    submit_sign_in(browser, running, role).await;
+}
+
+/// Fills in the form of the sign-in page, and sends it.
+pub(super) async fn submit_sign_in(browser: &Browser, running: &RunningStack, role: Role) {
+    let account = running.account(role, Clinic::Riverside).unwrap();
     browser.fill("#email", &account.email).await;
     browser.fill("#password", &account.password).await;
+    let code = running.code(account).await.unwrap();
+    browser.fill("#code", &code).await;
     browser.click("form.door-form button").await;
 }
 
@@ -100,8 +107,8 @@ async fn visit_pages_as_clinician(browser: &Browser, running: &RunningStack, siz
     browser
         .screenshot(&format!("{size}-chart-observations"))
         .await;
-    // The page fits the window and works without scripts.
-    assert_eq!(browser.overflow_and_scripts().await, (0, 0));
+    // The page fits the window, and has the script of pages alone.
+    assert_eq!(browser.overflow_and_scripts().await, (0, 1));
 
     browser.click("form.bar-leave button").await;
     assert_eq!(browser.path().await, "/sign-in");
@@ -115,8 +122,9 @@ async fn visit_pages_as_clinician(browser: &Browser, running: &RunningStack, siz
         );
     }
     browser.screenshot(&format!("{size}-back")).await;
-    browser.navigate(&format!("/patients/{}", seeded.id)).await;
-    assert_eq!(browser.path().await, "/sign-in");
+    let chart = format!("/patients/{}", seeded.id);
+    browser.navigate(&chart).await;
+    assert_eq!(browser.path().await, format!("/sign-in?next={chart}"));
 }
 
 #[tokio::test]
@@ -178,7 +186,67 @@ async fn a_wrong_password_shows_a_notice() {
     browser.fill("#password", "not the password").await;
     browser.click("form.door-form button").await;
     assert!(browser.count("#notice").await == 1);
+    browser.assert_accessible("a wrong password").await;
     browser.screenshot("phone-wrong-password").await;
+    // After further attempts, the page counts down the time until the next one.
+    let mut attempts = 0;
+    while browser.count("[data-wait]").await == 0 {
+        browser.fill("#password", "not the password").await;
+        browser.click("form.door-form button").await;
+        attempts += 1;
+        assert!(attempts < 20, "no attempt is throttled");
+    }
+    assert_eq!(browser.value("#email").await, "nobody@riverside.example");
+    browser.assert_accessible("too many attempts").await;
+    let first = browser.texts("[data-wait]").await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_ne!(browser.texts("[data-wait]").await, first);
+    browser.screenshot("phone-throttled").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_refused_form_says_what_to_do_beside_the_field_and_keeps_what_was_typed() {
+    let running = RunningStack::shared().unwrap();
+    let browser = Browser::open(&running.status, DESKTOP).await;
+    sign_in(&browser, &running, Role::SecurityAdmin).await;
+    browser.fill("#name", "Ada Lovelace").await;
+    let taken = running.account(Role::FrontDesk, Clinic::Riverside).unwrap();
+    browser.fill("#email", &taken.email).await;
+    browser.type_text("#role", "Privacy officer").await;
+    browser.click("form.invite-form button").await;
+    assert_eq!(browser.path().await, "/people");
+    assert_eq!(browser.value("#name").await, "Ada Lovelace");
+    assert_eq!(browser.value("#email").await, taken.email);
+    assert_eq!(browser.value("#role").await, "privacy_officer");
+    assert_eq!(
+        browser
+            .count("#email[aria-invalid=true][aria-describedby=email-error]")
+            .await,
+        1
+    );
+    assert!(browser.texts("#email-error").await[0].contains("in use"));
+    browser.assert_accessible("a refused invitation").await;
+    browser.screenshot("desktop-refused-invitation").await;
+    browser.navigate("/security").await;
+    browser.fill("#password", "not the password").await;
+    browser
+        .fill("#new_password", "quartz lantern meadow violin 42")
+        .await;
+    browser.click("form.door-form button").await;
+    assert_eq!(browser.count("#password[aria-invalid=true]").await, 1);
+    assert_eq!(browser.value("#new_password").await, "");
+    browser.assert_accessible("a refused password").await;
+    browser.screenshot("desktop-refused-password").await;
+    browser.close().await;
+    let browser = Browser::open(&running.status, DESKTOP).await;
+    sign_in(&browser, &running, Role::FrontDesk).await;
+    browser.fill("#q", "1962-13-14").await;
+    browser.click("form.search button").await;
+    assert_eq!(browser.value("#q").await, "1962-13-14");
+    assert_eq!(browser.count("#q[aria-invalid=true]").await, 1);
+    browser.assert_accessible("a refused search").await;
+    browser.screenshot("desktop-refused-search").await;
     browser.close().await;
 }
 

@@ -10,8 +10,10 @@ use http::header;
 use tests::Client;
 use tests::Clinic;
 use tests::IsolatedStack;
+use tests::PageSession;
 use tests::Role;
 use tests::RunningStack;
+use tests::audit_trail;
 
 const IDLE_LIMIT: Duration = Duration::from_secs(4);
 const ABSOLUTE_LIMIT: Duration = Duration::from_secs(12);
@@ -27,9 +29,11 @@ async fn start() -> IsolatedStack {
 /// Signs in as a browser does, and returns the cookie to send.
 async fn sign_in(running: &RunningStack) -> String {
     let account = running.account(Role::Clinician, Clinic::Riverside).unwrap();
+    let code = running.code(account).await.unwrap();
     let fields = [
         ("email", account.email.as_str()),
         ("password", &account.password),
+        ("code", &code),
     ];
     let response = running.anonymous().form("/sign-in", &fields).await.unwrap();
     assert_eq!(response.status, 303, "{}", response.text());
@@ -53,6 +57,47 @@ async fn is_signed_in(client: &Client, cookie: &str) -> bool {
         303 => false,
         other => panic!("{other}: {}", response.text()),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_that_replaces_another_ends_an_idle_session_on_record_and_uses_none() {
+    let isolated = start().await;
+    let running = isolated.running().unwrap();
+    let account = running.account(Role::Clinician, Clinic::Riverside).unwrap();
+    let browser = PageSession::sign_in(&running, account).await.unwrap();
+    let begun = Instant::now();
+    // Neither the request for the page nor that for the chart behind it is a use.
+    while begun.elapsed() < IDLE_LIMIT {
+        for path in ["/signed-out?next=/patients", "/patients"] {
+            browser.get_by_itself(path).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!is_signed_in(&running.anonymous(), &browser.cookie).await);
+    let mut attacker = running.attacker().await.unwrap();
+    let ended = "SELECT COUNT(*) FROM sessions WHERE kind = 'session' AND ended_at IS NOT NULL";
+    assert_eq!(attacker.number(ended, &[]).await.unwrap(), 0);
+    for _ in 0..2 {
+        let page = browser
+            .get_by_itself("/signed-out?next=/patients")
+            .await
+            .unwrap();
+        let page = page.expect_status(200).unwrap();
+        assert!(page.header("set-cookie").contains("Max-Age=0"));
+        assert_eq!(page.header("clear-site-data"), "\"cache\"");
+        assert!(page.text().contains("href=\"/sign-in?next=/patients\""));
+        assert_eq!(attacker.number(ended, &[]).await.unwrap(), 1);
+    }
+    let officer = running
+        .sign_in(Role::PrivacyOfficer, Clinic::Riverside)
+        .await
+        .unwrap();
+    let events = audit_trail::latest_events(&officer).await.unwrap();
+    let sign_outs = events.iter().filter(|event| event["action"] == "sign-out");
+    let sign_outs: Vec<_> = sign_outs.collect();
+    assert_eq!(sign_outs.len(), 1, "{events:#?}");
+    assert!(sign_outs[0]["person"].is_string() && sign_outs[0]["session"].is_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]

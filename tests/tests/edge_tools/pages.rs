@@ -19,9 +19,11 @@ use super::scanners::run;
 /// Signs in as a browser does, and returns the cookie.
 async fn sign_in(running: &RunningStack, role: Role) -> String {
     let account = running.account(role, Clinic::Riverside).unwrap();
+    let code = running.code(account).await.unwrap();
     let fields = [
         ("email", account.email.as_str()),
         ("password", &account.password),
+        ("code", &code),
     ];
     let body = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)

@@ -340,3 +340,62 @@ async fn a_transaction_leaves_one_event_of_its_writes_and_one_of_each_read() -> 
     assert_eq!(found, expected);
     Ok(())
 }
+
+#[tokio::test]
+async fn the_event_of_a_conditional_create_that_finds_its_match_names_the_version()
+-> anyhow::Result<()> {
+    let (running, client) = clinician().await?;
+    let officer = officer(&running).await?;
+    for make in [practitioner, fhir::patient] {
+        let mut sent = make();
+        let value = super::api::unique_word();
+        sent["identifier"][0]["value"] = json!(value);
+        let mut stored = created(&client, &sent).await?;
+        stored["active"] = json!(true);
+        put(&client, &stored).await?.expect_status(200)?;
+        let request = json!({
+            "method": "POST",
+            "url": sent["resourceType"],
+            "ifNoneExist": format!("identifier={value}")
+        });
+        let entry = json!({"resource": sent, "request": request});
+        for kind in ["transaction", "batch"] {
+            let bundle = json!({"resourceType": "Bundle", "type": kind, "entry": [entry]});
+            let done = client.bundle(&bundle).await?.expect_status(200)?;
+            let found = done.json()?;
+            let location = super::api::response(&found, 0)["location"].clone();
+            let expected = format!("{}/_history/2", fhir::reference(&stored));
+            assert!(
+                location.as_str().is_some_and(|it| it.ends_with(&*expected)),
+                "{found}"
+            );
+            let records = vec![named(&stored, 2)];
+            expect_one(&officer, &done, ("search", "success"), records).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_change_of_owner_is_an_event_of_the_patient_whose_record_it_is()
+-> anyhow::Result<()> {
+    let (running, client) = clinician().await?;
+    let officer = officer(&running).await?;
+    let (owner, other) = (fhir::patient(), fhir::patient());
+    let observation = fhir::observation(&owner);
+    store(&client, &[&owner, &other, &observation]).await?;
+    let mut moved = observation.clone();
+    moved["subject"]["reference"] = json!(fhir::reference(&other));
+    for headers in [&[][..], &[("if-match", "W/\"7\"")]] {
+        let path = path(&moved);
+        let refused = send(&client, "PUT", &path, headers, Some(&moved)).await?;
+        assert!(refused.status == 409 || refused.status == 412);
+        // Beyond the caller's budget a refusal is counted only.
+        for event in events(&officer, &refused).await? {
+            assert_eq!(event["outcome"], "refused", "{event}");
+            let patient = fhir::id(&owner).to_string();
+            assert_eq!(event["records"][0]["patient"], patient, "{event}");
+        }
+    }
+    Ok(())
+}

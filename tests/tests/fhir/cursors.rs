@@ -143,6 +143,44 @@ async fn a_cursor_is_of_no_use_for_another_interaction() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn parameters_that_contradict_a_cursor_are_refused() -> anyhow::Result<()> {
+    let (_running, client) = clinician().await?;
+    let family = Family::stored(&client).await?;
+    let patient = &family.patients[0];
+    let observations: Vec<_> = (0..3).map(|_| fhir::observation(patient)).collect();
+    store(&client, &observations.iter().collect::<Vec<_>>()).await?;
+    let id = fhir::id(patient);
+    let first = format!("/fhir/Observation?patient={id}&status=final&_count=1");
+    let first = client.get(&first).await?.expect_status(200)?.json()?;
+    let next = link(&first, "next").unwrap_or_default();
+    let second = client.get(&next).await?.expect_status(200)?.json()?;
+    for same in [
+        format!("patient={id}"),
+        format!("status=final&patient={id}"),
+        "_count=1".to_owned(),
+        "_count=7&_format=json".to_owned(),
+    ] {
+        let found = client.get(&format!("{next}&{same}")).await?;
+        let found = found.expect_status(200)?.json()?;
+        assert_eq!(matches(&found), matches(&second), "{same}");
+    }
+    for other in [
+        format!("patient={}", fhir::id(&family.patients[1])),
+        format!("subject={id}"),
+        "status=amended".to_owned(),
+        "category=laboratory".to_owned(),
+        "_sort=-date".to_owned(),
+        "_elements=status".to_owned(),
+    ] {
+        expect_refused(&client.get(&format!("{next}&{other}")).await?, &other);
+    }
+    let cursor = next.split_once("_cursor=").map_or("", |(_, cursor)| cursor);
+    let fields = [("_cursor", cursor), ("code", "8867-4")];
+    expect_refused(&search(&client, "Observation", &fields).await?, "code");
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_altered_cursor_is_refused() -> anyhow::Result<()> {
     let (_running, client) = clinician().await?;
     let family = Family::stored(&client).await?;

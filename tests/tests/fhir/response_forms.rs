@@ -77,6 +77,11 @@ async fn a_subset_has_the_requested_and_the_required_elements_and_a_tag() -> any
             with(&["effectiveDateTime", "subject"]),
         ),
         ("_elements=note", with(&[])),
+        ("_elements=value", with(&["valueQuantity"])),
+        (
+            "_elements=Observation.subject,Patient.name",
+            with(&["subject"]),
+        ),
         ("_summary=text", with(&["text"])),
         ("_summary=data", without_text),
     ] {
@@ -203,6 +208,10 @@ async fn white_space_and_format_are_as_requested() -> anyhow::Result<()> {
         ("_pretty=maybe", 400),
         ("_summary=most", 400),
         ("_elements=", 400),
+        ("_elements=CANARYVALUE", 400),
+        ("_elements=gender,CANARYVALUE", 400),
+        ("_elements=Patient.CANARYVALUE", 400),
+        ("_elements=CANARYVALUE.name", 400),
         ("name=CANARYVALUE", 400),
         ("CANARYVALUE", 400),
     ] {

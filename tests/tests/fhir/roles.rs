@@ -24,7 +24,7 @@ use super::api::store;
 use super::api::unique_word;
 
 /// A column of the table: a role of an organization, or a client without a token.
-const CALLERS: [(&str, Option<(Role, Clinic)>); 6] = [
+const CALLERS: [(&str, Option<(Role, Clinic)>); 7] = [
     ("clinician", Some((Role::Clinician, Clinic::Riverside))),
     ("front_desk", Some((Role::FrontDesk, Clinic::Riverside))),
     (
@@ -35,6 +35,7 @@ const CALLERS: [(&str, Option<(Role, Clinic)>); 6] = [
         "security_admin",
         Some((Role::SecurityAdmin, Clinic::Riverside)),
     ),
+    ("service", Some((Role::Service, Clinic::Riverside))),
     ("elsewhere", Some((Role::Clinician, Clinic::Lakeside))),
     ("anonymous", None),
 ];

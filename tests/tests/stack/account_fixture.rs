@@ -85,9 +85,11 @@ impl AccountFixture {
     /// Signs in the front desk as a browser does, and returns the cookie.
     pub(crate) async fn sign_in_browser(&self) -> anyhow::Result<String> {
         let account = self.running.account(Role::FrontDesk, Clinic::Lakeside)?;
+        let code = self.running.code(account).await?;
         let fields = [
             ("email", account.email.as_str()),
             ("password", &account.password),
+            ("code", &code),
         ];
         let anonymous = self.running.anonymous();
         let response = anonymous
@@ -121,12 +123,13 @@ impl AccountFixture {
         role: Role,
         password_of: Role,
     ) -> anyhow::Result<TestResponse> {
-        let email = &self.running.account(role, Clinic::Lakeside)?.email;
+        let account = self.running.account(role, Clinic::Lakeside)?;
         let password = &self
             .running
             .account(password_of, Clinic::Lakeside)?
             .password;
-        let body = json!({"email": email, "password": password}).to_string();
+        let code = self.running.code(account).await?;
+        let body = json!({"email": account.email, "password": password, "code": code}).to_string();
         let anonymous = self.running.anonymous();
         anonymous
             .request(
@@ -140,14 +143,26 @@ impl AccountFixture {
 }
 
 /// The columns of a row of credentials beside its key.
-const CREDENTIAL_COLUMNS: [&str; 5] = ["password", "mac", "changed_at", "row_id", "mac_key"];
+const CREDENTIAL_COLUMNS: [&str; 6] = [
+    "password",
+    "mac",
+    "changed_at",
+    "row_id",
+    "mac_key",
+    "second_factor_at",
+];
 
 impl AccountFixture {
     pub(crate) async fn credentials(&mut self, person: Uuid) -> anyhow::Result<Vec<Vec<u8>>> {
         let mut values = Vec::new();
         for column in CREDENTIAL_COLUMNS {
             // A time as text, so that it can be restored.
-            let column = column.replace("changed_at", "CAST(changed_at AS CHAR)");
+            let is_time = column.ends_with("_at");
+            let column = if is_time {
+                format!("CAST({column} AS CHAR)")
+            } else {
+                column.to_owned()
+            };
             let sql = format!("SELECT {column} FROM credentials WHERE person = ?");
             values.push(self.attacker.bytes(&sql, &[person.as_bytes()]).await?);
         }

@@ -7,7 +7,7 @@ use tests::Role;
 use tests::RunningStack;
 
 /// Every route that requires authentication, with a method that it supports.
-const PROTECTED_ROUTES: [(&str, &str); 26] = [
+const PROTECTED_ROUTES: [(&str, &str); 46] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/"),
     ("POST", "/fhir/Patient/_search"),
@@ -48,6 +48,38 @@ const PROTECTED_ROUTES: [(&str, &str); 26] = [
     ("GET", "/people"),
     ("GET", "/audit"),
     ("POST", "/sign-out"),
+    ("POST", "/session"),
+    ("GET", "/second-factor"),
+    ("POST", "/second-factor"),
+    ("POST", "/second-factor/confirm"),
+    ("GET", "/security"),
+    ("POST", "/security/password"),
+    ("POST", "/security/end"),
+    ("POST", "/people/11111111-2222-4333-8444-555555555555"),
+    ("POST", "/people/11111111-2222-4333-8444-555555555555/reset"),
+    ("GET", "/api/v1/account/sessions"),
+    ("POST", "/api/v1/account/authenticators"),
+    ("POST", "/api/v1/account/recovery-codes"),
+    (
+        "POST",
+        "/api/v1/people/11111111-2222-4333-8444-555555555555/reset",
+    ),
+    ("GET", "/clients"),
+    ("POST", "/clients/11111111-2222-4333-8444-555555555555"),
+    ("POST", "/clients/11111111-2222-4333-8444-555555555555/keys"),
+    (
+        "POST",
+        "/clients/11111111-2222-4333-8444-555555555555/remove",
+    ),
+    ("GET", "/api/v1/clients"),
+    (
+        "PATCH",
+        "/api/v1/clients/11111111-2222-4333-8444-555555555555",
+    ),
+    (
+        "DELETE",
+        "/api/v1/clients/11111111-2222-4333-8444-555555555555",
+    ),
     ("GET", "/api/v1/session"),
     ("GET", "/api/v1/people"),
     ("GET", "/api/v1/audit/events"),
@@ -90,10 +122,21 @@ async fn a_client_without_valid_credentials_gets_nothing() -> anyhow::Result<()>
         if method == "GET" && !path.starts_with("/fhir") && !path.starts_with("/api") {
             let response = anonymous.page(path).await?;
             assert_eq!(response.status, 303, "{path} in a browser");
-            assert_eq!(response.header("location"), "/sign-in");
+            let next = if path == "/" {
+                String::new()
+            } else {
+                format!("?next={path}")
+            };
+            assert_eq!(response.header("location"), format!("/sign-in{next}"));
         }
     }
-    for path in ["/healthz", "/readyz", "/sign-in", "/developers"] {
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/sign-in",
+        "/signed-out",
+        "/developers",
+    ] {
         assert_eq!(anonymous.page(path).await?.status, 200, "{path}");
     }
     assert_eq!(anonymous.get("/fhir/metadata").await?.status, 200);
@@ -121,11 +164,14 @@ async fn every_documented_route_requires_authentication_unless_it_is_documented_
             }
             protected += 1;
             let method: Method = method.to_uppercase().parse()?;
+            let of_groups = path.ends_with("/{id}/$export");
             let path = path
-                .replace("{type}", "Patient")
+                .replace("{type}", if of_groups { "Group" } else { "Patient" })
                 .replace("{id}", "c757873d-ec9a-4326-a141-556f43239520")
                 .replace("{compartment}", "Observation")
-                .replace("{version}", "1");
+                .replace("{version}", "1")
+                .replace("{person}", "c757873d-ec9a-4326-a141-556f43239520")
+                .replace("{file}", "0");
             let response = anonymous.request(method, &path, "", "").await?;
             assert_eq!(response.status, 401, "{path}");
             let kind = response.header("content-type");

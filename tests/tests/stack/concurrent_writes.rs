@@ -128,3 +128,100 @@ async fn one_database_connection_serves_concurrent_reads_and_writes() -> anyhow:
     try_join_all(attempt).await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn record_numbers_are_exchanged_in_one_transaction_in_any_order() -> anyhow::Result<()> {
+    let running = RunningStack::shared()?;
+    let clinician = running.clinician(Clinic::Riverside).await?;
+    let (mut one, mut other) = (fhir::patient(), fhir::patient());
+    let store = async |resources: &[&Value]| {
+        let done = clinician.bundle(&fhir::transaction(resources)).await?;
+        anyhow::Ok(done.status.as_u16())
+    };
+    assert_eq!(store(&[&one, &other]).await?, 200);
+    // Exchanged.
+    let number = one["identifier"].take();
+    one["identifier"] = other["identifier"].take();
+    other["identifier"] = number;
+    assert_eq!(store(&[&one, &other]).await?, 200);
+    // Removed from one and given to a new patient, which is written first.
+    let mut new = fhir::patient();
+    new["identifier"] = one["identifier"].take();
+    one["identifier"] = fhir::patient()["identifier"].clone();
+    assert_eq!(store(&[&new, &one]).await?, 200);
+    // Free once its patient is deleted.
+    let mut heir = fhir::patient();
+    heir["identifier"] = other["identifier"].clone();
+    let mut bundle = fhir::transaction(&[&heir]);
+    let request = json!({"request": {"method": "DELETE", "url": fhir::reference(&other)}});
+    if let Some(entries) = bundle["entry"].as_array_mut() {
+        entries.push(request);
+    }
+    clinician.bundle(&bundle).await?.expect_status(200)?;
+    // Still taken.
+    let mut late = fhir::patient();
+    late["identifier"] = heir["identifier"].clone();
+    assert_eq!(store(&[&late, &one]).await?, 409);
+    Ok(())
+}
+
+/// A transaction that creates a resource unless there is one with its first identifier.
+fn conditional_create(resource: &Value, chart: &str) -> Value {
+    let mut resource = resource.clone();
+    if let Some(object) = resource.as_object_mut() {
+        object.remove("id");
+    }
+    let identifier = &resource["identifier"][0];
+    let (system, value) = (&identifier["system"], &identifier["value"]);
+    let token = [system, value].map(|it| it.as_str().unwrap_or_default());
+    let condition = format!("identifier={}{chart}", token.join("|"));
+    let request =
+        json!({"method": "POST", "url": resource["resourceType"], "ifNoneExist": condition});
+    let entry = json!({"resource": resource, "request": request});
+    json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_several_conditional_creates_on_two_instances_creates_the_resource()
+-> anyhow::Result<()> {
+    let isolated = IsolatedStack::start().await?;
+    let binaries = isolated.stack.binaries();
+    let beside = isolated.stack.start_second_instance(binaries).await?;
+    let (running, other) = (isolated.running()?, RunningStack::of(beside.status())?);
+    let here = running.clinician(Clinic::Riverside).await?;
+    let there = other.anonymous().with_token(here.token());
+    let owner = fhir::patient();
+    let stored = here.bundle(&fhir::transaction(&[&owner])).await?;
+    stored.expect_status(200)?;
+    let chart = format!("&patient={}", fhir::id(&owner));
+    for round in 0..3 {
+        let identifier = json!([{"system": "http://example.org/two", "value": format!("{round}")}]);
+        let mut practitioner = json!({"resourceType": "Practitioner"});
+        let mut observation = fhir::observation(&owner);
+        for resource in [&mut practitioner, &mut observation] {
+            resource["identifier"] = identifier.clone();
+        }
+        for (resource, chart) in [
+            (fhir::patient(), ""),
+            (practitioner, ""),
+            (observation, &*chart),
+        ] {
+            let sent = conditional_create(&resource, chart);
+            let requests = (0..8).map(async |number| {
+                let client = if number % 2 == 0 { &here } else { &there };
+                client.bundle(&sent).await?.expect_status(200)?.json()
+            });
+            let done = try_join_all(requests).await?;
+            let created = done.iter().filter(|it| {
+                let status = it["entry"][0]["response"]["status"].as_str();
+                status == Some("201 Created")
+            });
+            assert_eq!(created.count(), 1, "{done:?}");
+            let location = &done[0]["entry"][0]["response"]["location"];
+            for other in &done {
+                assert_eq!(&other["entry"][0]["response"]["location"], location);
+            }
+        }
+    }
+    Ok(())
+}

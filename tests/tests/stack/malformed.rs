@@ -13,6 +13,9 @@ use tests::fhir;
 /// A wrong value, which is recognised wherever it is repeated or logged.
 pub(crate) const WRONG_VALUE: &str = "Zyxwvutsrq-Secret";
 
+/// A wrong name, in the form of an element's.
+const WRONG_NAME: &str = "zyxwvutsrqSecret";
+
 /// A patient with one element replaced.
 pub(crate) fn patient_with(element: &str, value: Value) -> Value {
     let mut patient = fhir::patient();
@@ -38,6 +41,8 @@ async fn a_wrong_value_gets_an_error_with_its_place_and_without_the_value() -> a
         ("contained", json!(WRONG_VALUE), "contained"),
         ("identifier", json!([null]), "identifier[0]"),
         (WRONG_VALUE, json!(1), "?"),
+        (WRONG_NAME, json!(1), "?"),
+        ("name", json!([{WRONG_NAME: "x"}]), "name[0].?"),
     ] {
         let patient = patient_with(element, value.clone());
         let response = clinician.bundle(&fhir::transaction(&[&patient])).await?;
@@ -53,11 +58,9 @@ async fn a_wrong_value_gets_an_error_with_its_place_and_without_the_value() -> a
             places.iter().any(|named| place.starts_with(named.as_str())),
             "{element} {value}: {places:?}"
         );
-        assert!(
-            !response.text().contains(WRONG_VALUE),
-            "{}",
-            response.text()
-        );
+        for secret in [WRONG_VALUE, WRONG_NAME] {
+            assert!(!response.text().contains(secret), "{}", response.text());
+        }
         let read = clinician
             .get(&format!("/fhir/{}", fhir::reference(&patient)))
             .await?;

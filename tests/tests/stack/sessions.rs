@@ -44,9 +44,11 @@ async fn get(client: &Client, path: &str, cookie: &str) -> anyhow::Result<TestRe
 /// Signs in and returns the whole `Set-Cookie`.
 async fn sign_in(running: &RunningStack, role: Role) -> anyhow::Result<String> {
     let account = running.account(role, Clinic::Riverside)?;
+    let code = running.code(account).await?;
     let fields = [
         ("email", account.email.as_str()),
         ("password", &account.password),
+        ("code", &code),
     ];
     let origin = running.status.web.address.as_str();
     let response = post(
@@ -140,9 +142,11 @@ async fn a_cross_site_form_has_no_effect() -> anyhow::Result<()> {
         assert_eq!(response.status, 403, "{:?}", headers.last());
     }
     let account = running.account(Role::Clinician, Clinic::Riverside)?;
+    let code = running.code(account).await?;
     let fields = [
         ("email", account.email.as_str()),
         ("password", &account.password),
+        ("code", &code),
     ];
     let response = post(
         &anonymous,
@@ -185,7 +189,7 @@ async fn sign_out_ends_the_session_on_the_server() -> anyhow::Result<()> {
     let after = get(&anonymous, "/patients", cookie).await?;
     assert_eq!(
         (after.status.as_u16(), after.header("location")),
-        (303, "/sign-in")
+        (303, "/sign-in?next=/patients")
     );
     Ok(())
 }

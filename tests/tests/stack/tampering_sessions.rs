@@ -34,7 +34,7 @@ async fn a_token_that_is_prolonged_raised_or_moved_to_another_account_is_refused
         ),
         (
             "method = 'passkey'".to_owned(),
-            "method = 'token'".to_owned(),
+            "method = 'password-and-code'".to_owned(),
         ),
         ("id = REVERSE(id)".to_owned(), "id = REVERSE(id)".to_owned()),
         (
@@ -146,7 +146,7 @@ async fn a_session_that_is_inserted_in_the_database_grants_no_access() -> anyhow
         own.as_bytes().get(..32).context("32 bytes")?.to_vec(),
     ] {
         let sql = "INSERT INTO sessions SELECT ?, organization, ?, kind, person, role, method, authenticated_at, \
-                   expires_at, seen_at, ended_at, mac_key, mac FROM sessions WHERE token_hash = ?";
+                   expires_at, seen_at, ended_at, mac_key, mac, scopes FROM sessions WHERE token_hash = ?";
         let id = fhir::random_id();
         fixture
             .change(sql, &[&forged, id.as_bytes(), &hash])
