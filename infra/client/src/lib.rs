@@ -1,7 +1,9 @@
 //! The HTTPS client of tooling and tests: one CA as the only root, HTTP/2 or HTTP/1.1 as the server prefers, one
 //! connection that requests share and that is opened again when it is lost.
 
+mod client_key;
 mod token;
+mod totp;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -27,9 +29,15 @@ use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+pub use client_key::ClientCredentials;
+pub use client_key::ClientKey;
+pub use client_key::issue_client_token;
+pub use client_key::token_form;
 pub use token::Credentials;
 pub use token::InvalidCredentials;
 pub use token::issue_token;
+pub use totp::TotpKey;
+pub use totp::present_step;
 
 /// Upper bound for one request and its response. The largest batches of an import stay well below it.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);

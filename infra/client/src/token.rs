@@ -12,14 +12,18 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::HttpsClient;
+use crate::TotpKey;
+use crate::present_step;
 
-/// An account's e-mail address and password.
+/// The credentials of an account.
 #[derive(Clone)]
 pub struct Credentials {
     /// E-mail address.
     pub email: String,
     /// Password, in the clear.
     pub password: String,
+    /// The key of its authenticator app, if it has one.
+    pub totp: Option<TotpKey>,
 }
 
 impl fmt::Debug for Credentials {
@@ -28,7 +32,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The stack refuses an account's password.
+/// The stack refuses an account's credentials.
 #[derive(Debug)]
 pub struct InvalidCredentials(String);
 
@@ -36,8 +40,8 @@ impl fmt::Display for InvalidCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the stack refuses the password of {} in demo.json: its data may have been replaced; `cargo stack reset` \
-             makes a new stack",
+            "the stack refuses the password or the code of {} in demo.json: its data may have been replaced; \
+             `cargo stack reset` makes a new stack",
             self.0
         )
     }
@@ -52,15 +56,45 @@ struct Issued {
 
 /// Signs an account in and returns its bearer token, which is valid for an hour.
 ///
+/// A code is accepted once. If another sign-in of the account has used the present one, the next one is sent, which is
+/// accepted already; and if that was used too, the one after it when its time has come.
+///
 /// # Errors
-/// [`InvalidCredentials`] when the stack refuses the password; other errors when it cannot be reached or responds with
-/// another status.
+/// [`InvalidCredentials`] when the stack refuses the password or each code; other errors when it cannot be reached or
+/// responds with another status.
 pub async fn issue_token(
     client: &HttpsClient,
     credentials: &Credentials,
 ) -> anyhow::Result<String> {
-    let Credentials { email, password } = credentials;
-    let body = json!({"email": email, "password": password});
+    let Some(totp) = &credentials.totp else {
+        let token = try_issue(client, credentials, None).await?;
+        return token.ok_or_else(|| InvalidCredentials(credentials.email.clone()).into());
+    };
+    let (present, until_next) = present_step()?;
+    for step in present..=present + 2 {
+        if step == present + 2 {
+            tokio::time::sleep(until_next).await;
+        }
+        let code = totp.code(step)?;
+        if let Some(token) = try_issue(client, credentials, Some(&code)).await? {
+            return Ok(token);
+        }
+    }
+    Err(InvalidCredentials(credentials.email.clone()).into())
+}
+
+/// Requests a token; none if the credentials are refused.
+async fn try_issue(
+    client: &HttpsClient,
+    Credentials {
+        email, password, ..
+    }: &Credentials,
+    code: Option<&str>,
+) -> anyhow::Result<Option<String>> {
+    let body = match code {
+        Some(code) => json!({"email": email, "password": password, "code": code}),
+        None => json!({"email": email, "password": password}),
+    };
     let request = Request::post("/api/v1/tokens")
         .header(header::CONTENT_TYPE, "application/json")
         .body(Bytes::from(body.to_string()))
@@ -68,9 +102,7 @@ pub async fn issue_token(
     let (head, body) = client.send(request).await?.into_parts();
     match head.status {
         StatusCode::CREATED | StatusCode::OK => {}
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            return Err(InvalidCredentials(email.clone()).into());
-        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Ok(None),
         other => bail!(
             "the stack issues no token ({other}): {}",
             String::from_utf8_lossy(&body)
@@ -78,5 +110,5 @@ pub async fn issue_token(
     }
     let issued: Issued =
         serde_json::from_slice(&body).context("the response to the token request is not JSON")?;
-    Ok(issued.token)
+    Ok(Some(issued.token))
 }

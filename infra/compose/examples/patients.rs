@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::Request;
 use https_client::Credentials;
 use https_client::HttpsClient;
+use https_client::TotpKey;
 use https_client::issue_token;
 use serde_json::Value;
 use serde_json::json;
@@ -34,6 +35,7 @@ async fn a_patient_is_written_and_read() -> anyhow::Result<()> {
     let credentials = Credentials {
         email: text("email"),
         password: text("password"),
+        totp: clinician["totp"].as_str().map(TotpKey::from_base32),
     };
     let bearer = format!("Bearer {}", issue_token(&client, &credentials).await?);
 

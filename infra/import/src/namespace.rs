@@ -1,7 +1,7 @@
 //! The secret namespace of an organization, under which the ids of its sources become UUIDs.
 //!
 //! The UUIDs have the form of version 4 ("random or pseudorandom", RFC 9562 5.4). They are values of HMAC-SHA-256
-//! under 32 random bytes: without those they cannot be told from random ones, nor computed from a record number.
+//! under 32 random bytes: without those they cannot be distinguished from random ones, nor computed from a record number.
 //! Version 5 would be a plain hash, and version 8 is reserved for ids that the stack itself derives: if a client
 //! could write those, it could write a patient with the id of an organization.
 

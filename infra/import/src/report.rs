@@ -202,7 +202,7 @@ impl Report {
             )?;
         }
         f.write_str(
-            "\nThe others are stored. The same command sends only what was refused; a changed file is read anew, and \
+            "\nThe others are stored. The same command sends only what was refused; a changed file is read again, and \
              replaces what it brings.",
         )
     }

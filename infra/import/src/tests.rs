@@ -133,6 +133,7 @@ impl TestServer {
         Importer::new(
             HttpsClient::new(self.port, &authority).unwrap(),
             Credentials {
+                totp: None,
                 email: "a@riverside.example".to_owned(),
                 password: "p".to_owned(),
             },

@@ -1,5 +1,5 @@
-//! The demo organizations with one person per role. Passwords are random, generated at the first start, and kept in a
-//! file of mode 0600.
+//! The demo organizations with people and machine clients. Passwords and the keys of authenticator apps are random, generated
+//! at the first start, and kept in a file of mode 0600.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -7,10 +7,15 @@ use std::process::Stdio;
 
 use anyhow::Context;
 use anyhow::bail;
+use https_client::ClientCredentials;
+use https_client::ClientKey;
 use https_client::Credentials;
+use https_client::TotpKey;
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
+use uuid::Builder;
 
 use crate::home::Home;
 use crate::home::invalid_json;
@@ -20,7 +25,7 @@ use crate::process::Program;
 /// The 31 characters of passwords, almost 5 bits each: without those that look alike.
 const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
 
-/// The demo organizations and their people, without passwords. Compose reads the same file.
+/// The demo organizations and their people, without passwords and keys. Compose reads the same file.
 const DEMO: &str = include_str!("../../demo.json");
 
 /// The contents of `demo.json` in a stack's folder, which is also the input of `app provision`.
@@ -40,6 +45,41 @@ pub struct Organization {
     pub name: String,
     /// The people who can sign in.
     pub people: Vec<Person>,
+    /// The machine clients.
+    #[serde(default)]
+    pub clients: Vec<MachineClient>,
+}
+
+/// A machine client.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MachineClient {
+    /// Its client id; drawn at a stack's first start.
+    #[serde(default)]
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The scopes that it may be granted.
+    pub scopes: String,
+    /// Its public keys.
+    #[serde(default)]
+    pub jwks: Value,
+    /// Its key pair, which the app does not get; drawn at a stack's first start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<ClientKey>,
+}
+
+impl MachineClient {
+    /// Client id and key pair.
+    ///
+    /// # Errors
+    /// When it has no key pair.
+    pub fn credentials(&self) -> anyhow::Result<ClientCredentials> {
+        let key = self.key.clone();
+        Ok(ClientCredentials {
+            id: self.id.clone(),
+            key: key.context("the demo client has no key")?,
+        })
+    }
 }
 
 /// A person who can sign in.
@@ -52,6 +92,9 @@ pub struct Person {
     /// Their password; drawn at a stack's first start.
     #[serde(default)]
     pub password: String,
+    /// The key of their authenticator app; drawn at a stack's first start for the roles that need a second factor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totp: Option<TotpKey>,
     /// Their role.
     pub role: String,
 }
@@ -65,13 +108,19 @@ impl std::fmt::Debug for Person {
 }
 
 impl Person {
-    /// E-mail address and password.
+    /// E-mail address, password and authenticator app.
     #[must_use]
     pub fn credentials(&self) -> Credentials {
         Credentials {
             email: self.email.clone(),
             password: self.password.clone(),
+            totp: self.totp.clone(),
         }
+    }
+
+    /// Whether the role needs a second factor: all but patients do.
+    fn needs_second_factor(&self) -> bool {
+        self.role != "patient"
     }
 }
 
@@ -136,14 +185,30 @@ impl Accounts {
         })
     }
 
+    /// The first machine client of the named organization, or of the first that has one.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn client(&self, organization: Option<&str>) -> anyhow::Result<&MachineClient> {
+        let organizations = self.organizations.iter();
+        let mut wanted =
+            organizations.filter(|candidate| organization.is_none_or(|name| candidate.is(name)));
+        let client = wanted.find_map(|organization| organization.clients.first());
+        client.context(
+            "no demo client there: a security administrator registers clients at /clients; `cargo stack reset` makes a new \
+             stack, with clients",
+        )
+    }
+
     /// Hands the accounts to the app, which makes those that are missing, and notes the ids of the
     /// organizations.
     pub(crate) async fn provision(&mut self, app: &Program, home: &Home) -> anyhow::Result<()> {
         let mut wanted = self.clone();
-        wanted
-            .organizations
-            .iter_mut()
-            .for_each(|organization| organization.id = None);
+        wanted.organizations.iter_mut().for_each(|organization| {
+            organization.id = None;
+            let clients = organization.clients.iter_mut();
+            clients.for_each(|client| client.key = None);
+        });
         let input = serde_json::to_vec(&wanted).context("the accounts cannot be put in JSON")?;
         let mut child = tokio::process::Command::from(app.command())
             .kill_on_drop(true)
@@ -181,13 +246,22 @@ impl Accounts {
         write_private(&home.accounts(), &json)
     }
 
-    /// The demo people, each with a new password.
+    /// The demo people, each with a new password, and a new authenticator app where one is needed; and the demo clients, each
+    /// with a new key.
     fn make() -> anyhow::Result<Self> {
         let mut accounts: Self = serde_json::from_str(DEMO)
             .context("infra/demo.json is not valid JSON of this version")?;
         let organizations = accounts.organizations.iter_mut();
         for person in organizations.flat_map(|organization| &mut organization.people) {
             person.password = password()?;
+            person.totp = person.needs_second_factor().then(totp_key).transpose()?;
+        }
+        let organizations = accounts.organizations.iter_mut();
+        for client in organizations.flat_map(|organization| &mut organization.clients) {
+            let key = ClientKey::generate()?;
+            client.id = client_id()?;
+            client.jwks = key.public_keys()?;
+            client.key = Some(key);
         }
         Ok(accounts)
     }
@@ -211,6 +285,20 @@ struct Provisioned {
 struct ProvisionedOrganization {
     id: String,
     name: String,
+}
+
+/// A key of 160 bits.
+fn totp_key() -> anyhow::Result<TotpKey> {
+    let mut bytes = [0; 20];
+    getrandom::fill(&mut bytes).context("the system gives no randomness")?;
+    Ok(TotpKey::from_bytes(bytes))
+}
+
+/// A random id of a machine client.
+fn client_id() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).context("the system gives no randomness")?;
+    Ok(Builder::from_random_bytes(bytes).into_uuid().to_string())
 }
 
 /// Four groups of five letters: 99 bits, easily read out and typed.
@@ -255,6 +343,24 @@ mod tests {
         assert_eq!(people.len(), 8);
         assert_eq!(passwords.len(), 8);
         assert!(passwords.iter().all(|password| password.len() == 23));
+        assert!(people.iter().all(|person| person.totp.is_some()));
+    }
+
+    #[test]
+    fn each_client_of_the_demo_has_an_id_and_a_key_of_its_own() {
+        let accounts = Accounts::make().unwrap();
+        let organizations = accounts.organizations.iter();
+        let clients: Vec<_> = organizations.flat_map(|it| &it.clients).collect();
+        let distinct = |of: fn(&MachineClient) -> String| {
+            let all = clients.iter().map(|client| of(client));
+            all.collect::<std::collections::BTreeSet<_>>().len()
+        };
+        assert_eq!(clients.len(), 3);
+        assert_eq!(distinct(|client| client.id.clone()), 3);
+        assert_eq!(distinct(|client| client.jwks.to_string()), 3);
+        let lakeside = accounts.client(Some("lake")).unwrap();
+        let public = lakeside.credentials().unwrap().key.public_keys().unwrap();
+        assert_eq!(public, lakeside.jwks);
     }
 
     #[test]
@@ -271,9 +377,15 @@ mod tests {
         let without_passwords = |mut accounts: Accounts| {
             let organizations = accounts.organizations.iter_mut();
             let people = organizations.flat_map(|organization| &mut organization.people);
-            let passwords: Vec<String> = people
-                .map(|person| std::mem::take(&mut person.password))
-                .collect();
+            let mut passwords = Vec::new();
+            for person in people {
+                passwords.push(std::mem::take(&mut person.password));
+                let code = person.totp.take().map(|totp| totp.code(0).unwrap());
+                assert_eq!(code.is_some(), person.needs_second_factor());
+            }
+            // Compose has no clients: its setup makes no keys of them.
+            let organizations = accounts.organizations.iter_mut();
+            organizations.for_each(|organization| organization.clients.clear());
             (serde_json::to_value(accounts).unwrap(), passwords)
         };
         let (compose, passwords) = without_passwords(compose);

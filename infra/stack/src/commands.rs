@@ -14,7 +14,9 @@ use anyhow::bail;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use https_client::issue_client_token;
 use https_client::issue_token;
+use https_client::present_step;
 use progress::Progress;
 use serde::Serialize;
 use stack::Accounts;
@@ -55,7 +57,9 @@ enum Command {
     /// Shows what the processes wrote
     Logs(Logs),
     /// Prints a bearer token of a demo account
-    Token(Token),
+    Token(Person),
+    /// Prints the present code of a demo account's authenticator app, for the sign-in page
+    Code(Person),
     /// Imports FHIR R4 bundles (.json, .ndjson, either with .gz) over web's HTTPS interface
     #[command(after_help = import_files::EXAMPLES)]
     Import(Import),
@@ -117,8 +121,8 @@ struct Logs {
 }
 
 #[derive(Debug, Args)]
-struct Token {
-    /// A role of which `infra/demo.json` has a person
+struct Person {
+    /// A role of which `infra/demo.json` has a person, or service for a machine client
     #[arg(long, default_value = "clinician")]
     role: String,
     /// An organization's name, or the beginning of it
@@ -170,7 +174,7 @@ enum ComposeCommand {
     /// Replaces the database with an empty one; passwords, keys and certificates stay
     Reset,
     /// Prints a bearer token of a demo account
-    Token(Token),
+    Token(Person),
     /// Imports the synthetic patients of tests/data
     Seed,
 }
@@ -203,7 +207,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let only = logs.process.as_deref();
             stack::show_logs(&home, only, logs.follow, |line| println!("{line}")).await?;
         }
-        Command::Token(token) => print_token(&home, &token).await?,
+        Command::Token(person) => print_token(&home, &person).await?,
+        Command::Code(person) => print_code(&home, &person)?,
         Command::Import(import) => return import.run(&home).await,
         Command::Compose(command) => run_compose(&home, command).await?,
         Command::Scrub => print!("{}", stack::scrub(&home).await?),
@@ -323,12 +328,34 @@ fn print_renamed(rename: Rename) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn print_token(home: &Home, wanted: &Token) -> anyhow::Result<()> {
+async fn print_token(home: &Home, wanted: &Person) -> anyhow::Result<()> {
     let status = Status::of(home)?;
     let accounts = Accounts::existing(home)?;
-    let person = accounts.person(&wanted.role, wanted.organization.as_deref())?;
+    let organization = wanted.organization.as_deref();
     let client = status.client()?;
-    println!("{}", issue_token(&client, &person.credentials()).await?);
+    let token = if wanted.role == "service" {
+        let machine_client = accounts.client(organization)?;
+        let credentials = machine_client.credentials()?;
+        issue_client_token(&client, &credentials, &machine_client.scopes).await?
+    } else {
+        let person = accounts.person(&wanted.role, organization)?;
+        issue_token(&client, &person.credentials()).await?
+    };
+    println!("{token}");
+    Ok(())
+}
+
+fn print_code(home: &Home, wanted: &Person) -> anyhow::Result<()> {
+    let accounts = Accounts::existing(home)?;
+    let person = accounts.person(&wanted.role, wanted.organization.as_deref())?;
+    let totp = person.totp.as_ref();
+    let totp = totp.context("accounts of this role sign in with their password alone")?;
+    let (step, until_next) = present_step()?;
+    println!("{}", totp.code(step)?);
+    eprintln!(
+        "accepted once, for {} s more at least",
+        until_next.as_secs() + 30
+    );
     Ok(())
 }
 

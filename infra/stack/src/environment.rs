@@ -83,6 +83,7 @@ pub(crate) fn app(
     );
     set("APP_TLS_CLIENT_IDENTITY", identity("web").into());
     set("APP_DRAIN_SECONDS", "10".into());
+    set("EXPORT_FOLDER", home.objects().into());
     let seconds = [
         ("KEY_CACHE_SECONDS", settings.options.key_cache_seconds),
         (

@@ -13,7 +13,7 @@ use anyhow::ensure;
 use tools::create_private_folder;
 
 /// The files and folders of a stack, and the folder of the stack in containers.
-const CONTENTS: [&str; 12] = [
+const CONTENTS: [&str; 13] = [
     "authority",
     "certs",
     "compose",
@@ -25,6 +25,7 @@ const CONTENTS: [&str; 12] = [
     "lock",
     "logs",
     "mysql",
+    "objects",
     "state.json",
 ];
 
@@ -135,6 +136,12 @@ impl Home {
     #[must_use]
     pub fn kms(&self) -> PathBuf {
         self.root.join("kms")
+    }
+
+    /// The sealed files of bulk exports.
+    #[must_use]
+    pub fn objects(&self) -> PathBuf {
+        self.root.join("objects")
     }
 
     /// What imports have been acknowledged.

@@ -30,6 +30,7 @@ mod up;
 mod upgrade;
 
 pub use accounts::Accounts;
+pub use accounts::MachineClient;
 pub use accounts::Organization;
 pub use accounts::Person;
 pub use certificates::issue as issue_certificates;
@@ -55,6 +56,7 @@ pub use settings::Variable;
 pub use stack::SecondInstance;
 pub use stack::Stack;
 pub use status::Account;
+pub use status::ClientAccount;
 pub use status::Status;
 pub use supervise::StopSignals;
 pub use table::status as status_table;

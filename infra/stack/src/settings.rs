@@ -91,7 +91,15 @@ pub struct Options {
 }
 
 /// The beginnings of the names of web's and app's variables.
-const PREFIXES: [&str; 6] = ["APP_", "DATABASE_", "KEY_", "KMS_", "SESSION_", "WEB_"];
+const PREFIXES: [&str; 7] = [
+    "APP_",
+    "DATABASE_",
+    "EXPORT_",
+    "KEY_",
+    "KMS_",
+    "SESSION_",
+    "WEB_",
+];
 
 /// A variable of web or app, from the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use https_client::HttpsClient;
+use https_client::TotpKey;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::accounts::Accounts;
+use crate::accounts::MachineClient;
 use crate::environment;
 use crate::home::Home;
 use crate::server::DATABASE;
@@ -37,6 +39,8 @@ pub struct Status {
     pub logs: PathBuf,
     /// The demo accounts.
     pub accounts: Vec<Account>,
+    /// The demo machine clients.
+    pub clients: Vec<ClientAccount>,
 }
 
 /// web's addresses and process.
@@ -100,8 +104,21 @@ pub struct Account {
     pub email: String,
     /// Password.
     pub password: String,
+    /// The key of the authenticator app, if the account has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totp: Option<TotpKey>,
     /// Role.
     pub role: String,
+}
+
+/// A demo machine client.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClientAccount {
+    /// The organization's name.
+    pub organization: String,
+    /// The client.
+    #[serde(flatten)]
+    pub client: MachineClient,
 }
 
 impl Status {
@@ -144,6 +161,7 @@ impl Status {
             certificates: home.certificates(),
             logs: home.logs(),
             accounts: accounts(home)?,
+            clients: clients(home)?,
         })
     }
 
@@ -177,6 +195,23 @@ fn key_service(state: &State, pid: Option<i32>) -> KeyServiceStatus {
     }
 }
 
+fn clients(home: &Home) -> anyhow::Result<Vec<ClientAccount>> {
+    let organizations = Accounts::read(home)?.map(|accounts| accounts.organizations);
+    let mut list = Vec::new();
+    for organization in organizations.unwrap_or_default() {
+        list.extend(
+            organization
+                .clients
+                .into_iter()
+                .map(|client| ClientAccount {
+                    organization: organization.name.clone(),
+                    client,
+                }),
+        );
+    }
+    Ok(list)
+}
+
 fn accounts(home: &Home) -> anyhow::Result<Vec<Account>> {
     let organizations = Accounts::read(home)?.map(|accounts| accounts.organizations);
     let mut list = Vec::new();
@@ -188,6 +223,7 @@ fn accounts(home: &Home) -> anyhow::Result<Vec<Account>> {
                 name: person.name,
                 email: person.email,
                 password: person.password,
+                totp: person.totp,
                 role: person.role,
             });
         }

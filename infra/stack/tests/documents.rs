@@ -23,8 +23,8 @@ use repository::Repository;
 const NOT_OURS: [&str; 3] = ["AWS_PROFILE", "REFUSED_STREAM", "SQLX_OFFLINE_DIR"];
 
 /// Paths that are none of the repository: what exists once something has run, in `.stack/`, in `target/` and on a
-/// machine; examples of a name; features of crates; a Debian package.
-const NOT_COMMITTED: [&str; 17] = [
+/// machine; examples of a name; scopes of OAuth; features of crates; a Debian package.
+const NOT_COMMITTED: [&str; 19] = [
     ".stack/",
     "target/",
     "bin/",
@@ -35,8 +35,10 @@ const NOT_COMMITTED: [&str; 17] = [
     "keyring.json",
     "logs/",
     "mysql/",
+    "objects/",
     "people.json",
     "state.json",
+    "system/",
     "foo",
     "mod.rs",
     "app/fips",
