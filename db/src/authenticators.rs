@@ -1,4 +1,4 @@
-//! Table `authenticators`: keys of authenticator apps, recovery codes, and set-up codes, which sign no person in.
+//! Table `authenticators`: keys of authenticator apps, passkeys, recovery codes, and set-up codes, which sign no person in.
 //!
 //! An authenticator is ended by a column of its row, not by deleting the row, so that the scrubber finds by its digest a
 //! row that was replaced by an older state.
@@ -28,9 +28,9 @@ table! {
         3 row_id: RowId,
         /// The person.
         4 person: PersonId,
-        /// `totp`, `recovery-code` or `set-up-code`.
+        /// `totp`, `passkey`, `recovery-code` or `set-up-code`.
         5 kind: String,
-        /// The key of a TOTP, or the hash of a code, sealed in the organization's scope.
+        /// The key of a TOTP, a passkey with its counter, or the hash of a code, sealed in the organization's scope.
         6 secret: Sealed<AuthenticatorSecret>,
         /// The time at which it was made.
         7 created_at: OffsetDateTime,
@@ -40,6 +40,8 @@ table! {
         9 last_step: Option<u32>,
         /// The time at which it was removed, replaced or used up.
         10 ended_at: Option<OffsetDateTime>,
+        /// The time of the challenge that a passkey answered last.
+        11 challenged_at: Option<OffsetDateTime>,
     }
 }
 
@@ -92,11 +94,14 @@ impl Transaction {
         before: &[u8; 32],
     ) -> Result<(), Error> {
         let updated = sqlx::query!(
-            "UPDATE authenticators SET confirmed_at = ?, last_step = ?, ended_at = ?, mac_key = ?, mac = ?
+            "UPDATE authenticators SET secret = ?, confirmed_at = ?, last_step = ?, ended_at = ?, challenged_at = ?,
+                    mac_key = ?, mac = ?
              WHERE organization = ? AND id = ? AND mac = ?",
+            row.secret.as_bytes(),
             row.confirmed_at,
             row.last_step,
             row.ended_at,
+            row.challenged_at,
             row.mac.key().uuid(),
             &row.mac.as_bytes()[..],
             row.organization.uuid(),

@@ -29,6 +29,7 @@ mod stack {
     mod omission;
     mod organizations;
     mod owner_ids;
+    mod passkeys;
     mod people;
     mod plaintext;
     mod replay;

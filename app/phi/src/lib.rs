@@ -11,6 +11,7 @@ mod known_answers;
 mod memory;
 mod normalize;
 mod padding;
+pub mod passkey;
 pub mod password;
 mod plaintext;
 mod recovery_code;

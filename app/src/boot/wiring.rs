@@ -68,6 +68,7 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
         callers.clone(),
         config.sessions,
         clock,
+        &config.server.public_origin,
     ));
     let records = Records::new(
         database.clone(),

@@ -24,9 +24,15 @@ pub(crate) fn problem(error: EnrolmentError) -> Problem {
         EnrolmentError::WrongCode => Problem::BadRequest(
             "The code is not one of this authenticator app, or was used before: wait for its next code.",
         ),
-        EnrolmentError::TooMany => {
-            Problem::BadRequest("Your account has as many authenticator apps as are allowed.")
-        }
+        EnrolmentError::InvalidPasskey => Problem::BadRequest(
+            "The passkey was not accepted: it is not a new one of your account, or took longer than five minutes. Try again.",
+        ),
+        EnrolmentError::TooMany => Problem::BadRequest(
+            "Your account has as many authenticator apps and passkeys as are allowed: remove one first.",
+        ),
+        EnrolmentError::LastDevice => Problem::BadRequest(
+            "This is your only authenticator app or passkey: set up another one first.",
+        ),
         EnrolmentError::Service(error) => error.into(),
     }
 }

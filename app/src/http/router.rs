@@ -154,6 +154,8 @@ fn page_routes() -> Vec<Route> {
     vec![
         signed_in(routes!(pages::home::redirect)),
         open(routes!(pages::sign_in::show, pages::sign_in::submit)).sign_in(),
+        open(routes!(pages::sign_in::passkey::options)),
+        open(routes!(pages::sign_in::passkey::submit)),
         signed_in(routes!(pages::sign_out::submit)),
         open(routes!(pages::signed_out::show)),
         signed_in(routes!(pages::session::stay)),
@@ -162,10 +164,13 @@ fn page_routes() -> Vec<Route> {
             pages::second_factor::begin
         )),
         signed_in(routes!(pages::second_factor::confirm)),
+        signed_in(routes!(pages::second_factor::passkey::options)),
+        signed_in(routes!(pages::second_factor::passkey::submit)),
         open(routes!(pages::set_up::show, pages::set_up::submit)).sign_in(),
         signed_in(routes!(pages::security::show)),
         signed_in(routes!(pages::security::change_password)).sign_in(),
         signed_in(routes!(pages::security::end)),
+        signed_in(routes!(pages::security::remove_device)),
         signed_in(routes!(pages::patients::show)),
         signed_in(routes!(pages::search::submit)).kept(),
         signed_in(routes!(pages::chart::show)),
@@ -178,6 +183,8 @@ fn page_routes() -> Vec<Route> {
         signed_in(routes!(pages::administration::reset)),
         signed_in(routes!(pages::organization::change)),
         signed_in(routes!(pages::step_up::show, pages::step_up::submit)),
+        signed_in(routes!(pages::step_up::passkey::options)),
+        signed_in(routes!(pages::step_up::passkey::submit)),
         signed_in(routes!(pages::care_team::show, pages::care_team::add)),
         signed_in(routes!(pages::care_team::remove)),
         signed_in(routes!(

@@ -84,8 +84,8 @@ pub(crate) const SET_UP_CODE_LIFETIME: time::Duration = time::Duration::days(3);
 /// Maximum number of sessions and tokens of a person that are listed.
 pub(crate) const MAX_LISTED_SESSIONS: u32 = 100;
 
-/// Maximum number of authenticator apps of a person: a few devices.
-pub(crate) const MAX_AUTHENTICATORS: u32 = 5;
+/// Maximum number of authenticator apps and passkeys of a person: a few devices.
+pub(crate) const MAX_DEVICES: u32 = 10;
 /// The number of recovery codes that are made at once, and the maximum of a person: as many as fit on a note.
 pub(crate) const RECOVERY_CODES: u32 = 10;
 

@@ -4,7 +4,6 @@
 
 use std::marker::PhantomData;
 
-use access::Caller;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use phi::Column;
@@ -69,14 +68,15 @@ impl<C: Column<Value = Vec<u8>>> ClientHeld<C> {
         Ok(URL_SAFE_NO_PAD.encode(held))
     }
 
-    /// The content that a client sent back; none if it is damaged, expired or another person's.
+    /// The content that a client of this person sent back; none if it is damaged, expired or another person's.
     ///
     /// # Errors
     ///
     /// The organization's key is unavailable.
     pub(super) async fn open(
         &self,
-        caller: &Caller,
+        organization: OrganizationId,
+        person: PersonId,
         held: &str,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, ServiceError> {
         let Ok(bytes) = URL_SAFE_NO_PAD.decode(held) else {
@@ -85,21 +85,20 @@ impl<C: Column<Value = Vec<u8>>> ClientHeld<C> {
         let Some((row, sealed)) = bytes.split_first_chunk::<ID_BYTES>() else {
             return Ok(None);
         };
-        let organization = caller.organization();
         let owner = Owner::of_organization(organization);
         let scope = self.keys.scope(organization, owner).await?;
         let row = RowId::from(Uuid::from_bytes(*row));
         // Opened by the current key only: a client may send any bytes, and must not cause a search for a key.
         let sealed = Sealed::<C>::from_bytes(sealed.to_vec());
         let opened = scope.open_sent(row, &sealed);
-        Ok(opened.and_then(|opened| self.content(caller, opened.expose())))
+        Ok(opened.and_then(|opened| self.content(person, opened.expose())))
     }
 
-    /// The content of opened bytes that are the caller's and not expired.
-    fn content(&self, caller: &Caller, bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let (person, rest) = bytes.split_first_chunk::<ID_BYTES>()?;
+    /// The content of opened bytes that are the person's and not expired.
+    fn content(&self, person: PersonId, bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (holder, rest) = bytes.split_first_chunk::<ID_BYTES>()?;
         let (expiry, content) = rest.split_first_chunk::<8>()?;
-        let is_valid = *person == *caller.person().as_bytes()
+        let is_valid = *holder == *person.uuid().as_bytes()
             && self.clock.now().unix_timestamp() < i64::from_be_bytes(*expiry);
         is_valid.then(|| Zeroizing::new(content.to_vec()))
     }

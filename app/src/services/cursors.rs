@@ -70,7 +70,8 @@ impl Cursors {
         interaction: &str,
         cursor: &str,
     ) -> Result<Option<NextPage>, ServiceError> {
-        let bytes = self.0.open(caller, cursor).await?;
+        let person = PersonId::from_uuid(caller.person());
+        let bytes = self.0.open(caller.organization(), person, cursor).await?;
         let page = bytes.and_then(|bytes| decode(&bytes));
         Ok(page.filter(|page| page.interaction == interaction))
     }

@@ -1,4 +1,4 @@
-//! Person authentication (45 CFR 164.312(d)): people, passwords, sessions and bearer tokens.
+//! Person authentication (45 CFR 164.312(d)): people, passwords, passkeys, sessions and bearer tokens.
 //!
 //! Every row that is read here decides access, so each is verified before it is used. A row that
 //! does not verify is reported as tampering, and authenticates no caller.
@@ -11,7 +11,10 @@ mod client_assertion;
 mod enrolment;
 mod hashing;
 mod machine_clients;
+mod own_devices;
 mod own_sessions;
+mod passkey_challenges;
+mod passkeys;
 mod password;
 mod password_change;
 mod password_rules;
@@ -26,6 +29,7 @@ use access::Role;
 use db::Database;
 use db::PersonRow;
 use phi::Verified;
+use phi::passkey::RelyingParty;
 
 use crate::limits::sign_in::CLEANUP_ROWS_PER_STATEMENT;
 use crate::limits::sign_in::MAX_CLEANUP_STATEMENTS;
@@ -37,6 +41,7 @@ use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
 use crate::services::trail::AuditTrail;
 use hashing::HashingQueue;
+use passkey_challenges::PasskeyChallenges;
 use throttle::LoginThrottle;
 
 pub(crate) use administration::AdministrationError;
@@ -52,6 +57,7 @@ pub(crate) use enrolment::NewAuthenticator;
 pub(crate) use machine_clients::ClientChange;
 pub(crate) use machine_clients::MachineClient;
 pub(crate) use machine_clients::NewClient;
+pub(crate) use own_devices::OwnDevice;
 pub(crate) use own_sessions::OwnSession;
 pub(crate) use password::Account;
 pub(crate) use password::Credentials;
@@ -82,6 +88,8 @@ pub(crate) struct Identity {
     clock: Clock,
     throttle: LoginThrottle,
     hashing: HashingQueue,
+    relying_party: RelyingParty,
+    challenges: PasskeyChallenges,
 }
 
 /// An active person, whose row was verified.
@@ -94,7 +102,7 @@ pub(crate) struct Principal {
 }
 
 impl Identity {
-    /// The service over these services.
+    /// The service over these services, for pages of this origin.
     pub(crate) fn new(
         database: Database,
         keys: Keys,
@@ -103,8 +111,11 @@ impl Identity {
         callers: Callers,
         limits: SessionLimits,
         clock: Clock,
+        origin: &str,
     ) -> Self {
         Self {
+            challenges: PasskeyChallenges::new(keys.clone(), clock),
+            relying_party: RelyingParty::new(origin),
             throttle: LoginThrottle::new(database.clone(), keys.clone(), clock),
             hashing: HashingQueue::new(),
             database,

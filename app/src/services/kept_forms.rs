@@ -75,7 +75,8 @@ impl KeptForms {
         caller: &Caller,
         kept: &str,
     ) -> Result<Option<KeptForm>, ServiceError> {
-        let bytes = self.0.open(caller, kept).await?;
+        let person = PersonId::from_uuid(caller.person());
+        let bytes = self.0.open(caller.organization(), person, kept).await?;
         Ok(bytes.and_then(|bytes| decode(&bytes)))
     }
 }

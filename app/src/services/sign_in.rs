@@ -47,7 +47,7 @@ pub(crate) use client_token::ClientTokenError;
 /// The error of a sign-in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SignInError {
-    /// The e-mail address, the password or the code is wrong. Responses do not distinguish these.
+    /// The e-mail address, the password, the code or the passkey is wrong. Responses do not distinguish these.
     InvalidCredentials,
     /// Another failure.
     Service(ServiceError),
@@ -109,6 +109,18 @@ impl SignIn {
         self.begin(verified, CredentialKind::Session, origin).await
     }
 
+    /// Begins a session of a browser by the response of a passkey.
+    pub(crate) async fn begin_session_by_passkey(
+        &self,
+        origin: RequestOrigin,
+        response: &str,
+    ) -> Result<NewSession, SignInError> {
+        match self.identity.verify_passkey(response).await {
+            Ok(verified) => self.begin(verified, CredentialKind::Session, origin).await,
+            Err(error) => Err(self.refused_passkey(origin, error).await),
+        }
+    }
+
     /// Issues a bearer token.
     pub(crate) async fn issue_token(
         &self,
@@ -155,6 +167,18 @@ impl SignIn {
         match self.identity.step_up(caller, email.expose(), code).await {
             Ok(renewal) => Ok(self.renew_session(caller, &renewal).await?),
             Err(error) => Err(self.refused(caller.origin(), email.expose(), error).await),
+        }
+    }
+
+    /// Replaces the caller's session by one with a recent second factor, by the response of one of the caller's passkeys.
+    pub(crate) async fn step_up_by_passkey(
+        &self,
+        caller: &Caller,
+        response: &str,
+    ) -> Result<NewSession, SignInError> {
+        match self.identity.step_up_by_passkey(caller, response).await {
+            Ok(renewal) => Ok(self.renew_session(caller, &renewal).await?),
+            Err(error) => Err(self.refused_passkey(caller.origin(), error).await),
         }
     }
 
@@ -260,6 +284,20 @@ impl SignIn {
             (Ok(()), PasswordError::Throttled { wait, .. }) => {
                 ServiceError::too_many_attempts(wait).into()
             }
+        }
+    }
+
+    /// Records a refused passkey, which no throttle counts. Returns the error for the client.
+    async fn refused_passkey(&self, origin: RequestOrigin, error: PasswordError) -> SignInError {
+        match error {
+            PasswordError::InvalidCredentials { account } => {
+                match self.record_refusal(origin, account, None).await {
+                    Ok(()) => SignInError::InvalidCredentials,
+                    Err(error) => error.into(),
+                }
+            }
+            PasswordError::Throttled { wait, .. } => ServiceError::too_many_attempts(wait).into(),
+            PasswordError::Service(error) => error.into(),
         }
     }
 

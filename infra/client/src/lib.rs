@@ -2,6 +2,7 @@
 //! connection that requests share and that is opened again when it is lost.
 
 mod client_key;
+mod passkey;
 mod token;
 mod totp;
 
@@ -33,6 +34,9 @@ pub use client_key::ClientCredentials;
 pub use client_key::ClientKey;
 pub use client_key::issue_client_token;
 pub use client_key::token_form;
+pub use passkey::Authenticator;
+pub use passkey::PasskeyAlgorithm;
+pub use passkey::VERIFIED;
 pub use token::Credentials;
 pub use token::InvalidCredentials;
 pub use token::issue_token;

@@ -7,7 +7,7 @@ use tests::Role;
 use tests::RunningStack;
 
 /// Every route that requires authentication, with a method that it supports.
-const PROTECTED_ROUTES: [(&str, &str); 46] = [
+const PROTECTED_ROUTES: [(&str, &str); 51] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/"),
     ("POST", "/fhir/Patient/_search"),
@@ -52,9 +52,14 @@ const PROTECTED_ROUTES: [(&str, &str); 46] = [
     ("GET", "/second-factor"),
     ("POST", "/second-factor"),
     ("POST", "/second-factor/confirm"),
+    ("POST", "/second-factor/passkey/options"),
+    ("POST", "/second-factor/passkey"),
+    ("POST", "/step-up/passkey/options"),
+    ("POST", "/step-up/passkey"),
     ("GET", "/security"),
     ("POST", "/security/password"),
     ("POST", "/security/end"),
+    ("POST", "/security/devices/remove"),
     ("POST", "/people/11111111-2222-4333-8444-555555555555"),
     ("POST", "/people/11111111-2222-4333-8444-555555555555/reset"),
     ("GET", "/api/v1/account/sessions"),

@@ -61,7 +61,7 @@ registry! {
     PersonName: String = "people", "name", 2, Multiple(64);
     /// A person's password string (argon2id, PHC form).
     CredentialPassword: String = "credentials", "password", 3, Multiple(128);
-    /// The secret of an authenticator: the key of a TOTP, or the hash of a recovery code.
+    /// The secret of an authenticator: the key of a TOTP, a passkey with its counter, or the hash of a code.
     AuthenticatorSecret: Vec<u8> = "authenticators", "secret", 4, Multiple(64);
 
     /// The reason for an emergency access to a chart.
@@ -106,6 +106,9 @@ registry! {
 
     /// A form that was sent after the end of its session. It is kept by the browser and not stored.
     KeptForm: Vec<u8> = "kept_forms", "form", 64, Multiple(256);
+
+    /// The challenge of a passkey ceremony. It is sent to the client and not stored.
+    PasskeyChallenge: Vec<u8> = "passkey_challenges", "challenge", 65, Multiple(32);
 
     /// The request of a bulk export.
     ExportRequest: Vec<u8> = "exports", "request", 61, Multiple(256);

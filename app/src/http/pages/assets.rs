@@ -1,4 +1,4 @@
-//! The style sheet, the script and the icon, compiled in. Their names contain a hash of their content, so that
+//! The style sheet, the scripts and the icon, compiled in. Their names contain a hash of their content, so that
 //! browsers can cache them without revalidation.
 
 use std::sync::LazyLock;
@@ -45,8 +45,10 @@ impl Asset {
 
 /// Stem and extension of the style sheet's name.
 const STYLE: (&str, &str) = ("style", "css");
-/// Stem and extension of the script's name.
+/// Stem and extension of the name of the script of all pages.
 const SCRIPT: (&str, &str) = ("page", "js");
+/// Stem and extension of the name of the script of pages with passkeys.
+const PASSKEY_SCRIPT: (&str, &str) = ("passkey", "js");
 /// Stem and extension of the icon's name.
 const ICON: (&str, &str) = ("favicon", "svg");
 
@@ -60,8 +62,17 @@ static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| {
 const SCRIPT_BYTES: &[u8] = include_bytes!("../../../assets/page.js");
 static SCRIPT_ASSET: LazyLock<Asset> =
     LazyLock::new(|| Asset::new(SCRIPT, "text/javascript; charset=utf-8", SCRIPT_BYTES));
-static SCRIPT_INTEGRITY: LazyLock<String> =
-    LazyLock::new(|| format!("sha256-{}", STANDARD.encode(Sha256::digest(SCRIPT_BYTES))));
+static SCRIPT_INTEGRITY: LazyLock<String> = LazyLock::new(|| integrity(SCRIPT_BYTES));
+const PASSKEY_SCRIPT_BYTES: &[u8] = include_bytes!("../../../assets/passkey.js");
+static PASSKEY_SCRIPT_ASSET: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        PASSKEY_SCRIPT,
+        "text/javascript; charset=utf-8",
+        PASSKEY_SCRIPT_BYTES,
+    )
+});
+static PASSKEY_SCRIPT_INTEGRITY: LazyLock<String> =
+    LazyLock::new(|| integrity(PASSKEY_SCRIPT_BYTES));
 static FAVICON: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         ICON,
@@ -70,19 +81,34 @@ static FAVICON: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+/// The hash of a script, which the browser compares (Subresource Integrity).
+fn integrity(script: &[u8]) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(script)))
+}
+
 /// The path of the style sheet.
 pub(crate) fn stylesheet() -> &'static str {
     &STYLESHEET.path
 }
 
-/// The path of the script.
+/// The path of the script of all pages.
 pub(crate) fn script() -> &'static str {
     &SCRIPT_ASSET.path
 }
 
-/// The hash of the script, which the browser compares (Subresource Integrity).
+/// The integrity of the script of all pages.
 pub(crate) fn script_integrity() -> &'static str {
     &SCRIPT_INTEGRITY
+}
+
+/// The path of the script of pages with passkeys.
+pub(crate) fn passkey_script() -> &'static str {
+    &PASSKEY_SCRIPT_ASSET.path
+}
+
+/// The integrity of the script of pages with passkeys.
+pub(crate) fn passkey_script_integrity() -> &'static str {
+    &PASSKEY_SCRIPT_INTEGRITY
 }
 
 /// The path of the icon.
@@ -103,15 +129,15 @@ pub(crate) struct FilePath {
 /// The schema of the file names, with any hash.
 fn names() -> Object {
     let hash = "[0-9a-f]{16}";
-    let names =
-        [STYLE, SCRIPT, ICON].map(|(stem, extension)| format!("{stem}\\.{hash}\\.{extension}"));
+    let names = [STYLE, SCRIPT, PASSKEY_SCRIPT, ICON]
+        .map(|(stem, extension)| format!("{stem}\\.{hash}\\.{extension}"));
     ObjectBuilder::new()
         .schema_type(Type::String)
         .pattern(Some(format!("^({})$", names.join("|"))))
         .build()
 }
 
-/// The style sheet, the script and the icon.
+/// The style sheet, the scripts and the icon.
 #[utoipa::path(
     get,
     path = "/assets/{file}",
@@ -125,10 +151,13 @@ fn names() -> Object {
 )]
 pub(crate) async fn get(Path(file): Path<String>, headers: HeaderMap) -> Response {
     let named = |asset: &&Asset| asset.path.strip_prefix("/assets/") == Some(file.as_str());
-    let Some(asset) = [&*STYLESHEET, &*SCRIPT_ASSET, &*FAVICON]
-        .into_iter()
-        .find(named)
-    else {
+    let assets = [
+        &*STYLESHEET,
+        &*SCRIPT_ASSET,
+        &*PASSKEY_SCRIPT_ASSET,
+        &*FAVICON,
+    ];
+    let Some(asset) = assets.into_iter().find(named) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     asset.document.response(&headers, Freshness::Immutable)

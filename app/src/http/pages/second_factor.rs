@@ -1,6 +1,10 @@
-//! The pages on which a person sets up an authenticator app.
+//! The pages on which a person sets up a passkey or an authenticator app.
 
+pub(crate) mod passkey;
+
+use access::Caller;
 use access::CredentialKind;
+use access::Disclosed;
 use access::NotPhi;
 use askama::Template;
 use axum::Form;
@@ -34,6 +38,7 @@ use crate::http::return_path::ReturnQuery;
 use crate::http::state::AppState;
 use crate::services::identity::EnrolmentError;
 use crate::services::identity::NewAuthenticator;
+use crate::services::identity::SessionRenewal;
 
 /// The smallest width of a QR code, in pixels: cameras read it from a screen at arm's length.
 const QR_PIXELS: u32 = 220;
@@ -55,7 +60,7 @@ pub(crate) struct BeginForm {
     next: Option<String>,
 }
 
-/// The page that explains authenticator apps, and begins to set one up.
+/// The page that explains passkeys and authenticator apps, and begins to set one up.
 ///
 /// # Errors
 ///
@@ -145,10 +150,20 @@ pub(crate) async fn confirm(
         }
         Err(error) => return Err(problem(error)),
     };
-    let page = codes.map(|codes| SecondFactorPage::done(&codes).returning_to(next));
+    let page = codes.map(|codes| SecondFactorPage::done(Device::App, &codes).returning_to(next));
+    confirmed(&app, &caller, &renewal, page).await
+}
+
+/// The response to a confirmation, with a new session. The page is shown in any case: without a new session, the person signs in
+/// again.
+async fn confirmed(
+    app: &AppState,
+    caller: &Caller,
+    renewal: &SessionRenewal,
+    page: Disclosed<SecondFactorPage>,
+) -> Result<Response, Problem> {
     let page = Html::disclosed(page);
-    // The codes are shown in any case: without a new session, the person signs in again.
-    let Ok(session) = app.sign_in.renew_session(&caller, &renewal).await else {
+    let Ok(session) = app.sign_in.renew_session(caller, renewal).await else {
         return Ok(page.into_response());
     };
     let headers = [(header::SET_COOKIE, session_cookie_of(&session)?)];
@@ -167,11 +182,30 @@ pub(crate) struct SecondFactorPage {
 /// A step of the set-up.
 enum Step {
     /// The explanation.
-    Start,
+    Start {
+        /// Whether a passkey was not accepted.
+        is_refused: bool,
+    },
     /// The key is shown, and a code of it is expected.
     Scan(Scan),
-    /// The app is confirmed; these are the recovery codes that were made, in groups.
-    Done(Vec<Zeroizing<String>>),
+    /// A device is confirmed.
+    Done(Done),
+}
+
+/// A device with which a person signs in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Device {
+    /// An authenticator app.
+    App,
+    /// A passkey.
+    Passkey,
+}
+
+/// A device that is confirmed.
+struct Done {
+    device: Device,
+    /// The recovery codes that were made, in groups.
+    codes: Vec<Zeroizing<String>>,
 }
 
 /// A key that is shown.
@@ -188,7 +222,12 @@ struct Scan {
 impl SecondFactorPage {
     /// The explanation.
     pub(crate) fn start() -> Self {
-        Self::of(Step::Start)
+        Self::of(Step::Start { is_refused: false })
+    }
+
+    /// The explanation after a passkey that was not accepted.
+    pub(crate) fn refused_passkey() -> Self {
+        Self::of(Step::Start { is_refused: true })
     }
 
     /// The page with a key.
@@ -203,15 +242,16 @@ impl SecondFactorPage {
     }
 
     /// The page after the confirmation.
-    pub(crate) fn done(codes: &[RecoveryCode]) -> Self {
-        Self::of(Step::Done(
-            codes.iter().map(RecoveryCode::to_groups).collect(),
-        ))
+    pub(crate) fn done(device: Device, codes: &[RecoveryCode]) -> Self {
+        Self::of(Step::Done(Done {
+            device,
+            codes: codes.iter().map(RecoveryCode::to_groups).collect(),
+        }))
     }
 
     fn of(step: Step) -> Self {
         let title = match &step {
-            Step::Start | Step::Scan(_) => "Set up a second factor",
+            Step::Start { .. } | Step::Scan(_) => "Set up a second factor",
             Step::Done(_) => "Second factor set up",
         };
         Self {

@@ -22,10 +22,12 @@ use super::sign_in::session_cookie_of;
 use super::wait::Wait;
 use crate::http::authentication::CurrentCaller;
 use crate::http::enrolment::permit;
+use crate::http::enrolment::problem;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::error::ServiceError;
+use crate::services::identity::OwnDevice;
 use crate::services::identity::OwnSession;
 use crate::services::identity::PasswordChangeError;
 use crate::services::identity::own_account;
@@ -45,7 +47,13 @@ pub(crate) struct EndForm {
     session: Uuid,
 }
 
-/// The caller's sessions and tokens, and what they can do about their sign-in.
+/// The form that removes an authenticator app or a passkey.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct RemoveDeviceForm {
+    device: Uuid,
+}
+
+/// The caller's sessions and tokens, devices, and what they can do about their sign-in.
 ///
 /// # Errors
 ///
@@ -61,9 +69,11 @@ pub(crate) async fn show(
     caller: CurrentCaller,
 ) -> Result<Html<SecurityPage>, Problem> {
     let permitted = app.gate.permit(&caller, Read, own_account(&caller)).await?;
+    let devices = app.identity.own_devices(&caller).await?;
     let sessions = app.identity.own_sessions(&permitted).await?;
     Ok(Html::disclosed(sessions.map(|sessions| {
-        SecurityPage::new(sessions.iter().map(SessionLine::of).collect())
+        let devices = devices.iter().map(DeviceLine::of).collect();
+        SecurityPage::new(sessions.iter().map(SessionLine::of).collect(), devices)
     })))
 }
 
@@ -136,6 +146,29 @@ pub(crate) async fn end(
     Ok(Redirect::to("/security"))
 }
 
+/// Removes an authenticator app or a passkey of the caller.
+///
+/// # Errors
+///
+/// 400 for the only one, 404 for one that is not the caller's; see [`Problem`].
+#[utoipa::path(
+    post,
+    path = "/security/devices/remove",
+    operation_id = "pages.remove_device",
+    request_body(content = inline(RemoveDeviceForm), content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "Removed"), (status = "default", response = Page))
+)]
+pub(crate) async fn remove_device(
+    State(app): State<AppState>,
+    caller: CurrentCaller,
+    Form(form): Form<RemoveDeviceForm>,
+) -> Result<Redirect, Problem> {
+    let permitted = permit(&app, &caller).await?;
+    let removed = app.identity.remove_device(&permitted, form.device).await;
+    removed.map_err(problem)?;
+    Ok(Redirect::to("/security"))
+}
+
 /// The page of the caller's sign-in.
 #[derive(Template)]
 #[template(path = "security.html")]
@@ -145,6 +178,7 @@ pub(crate) struct SecurityPage {
     refusal: Option<Refusal>,
     wait: Option<Wait>,
     sessions: Vec<SessionLine>,
+    devices: Vec<DeviceLine>,
 }
 
 /// The reason why a new password was refused.
@@ -158,6 +192,13 @@ pub(crate) enum Refusal {
     Throttled(Wait),
 }
 
+/// The line of an authenticator app or a passkey.
+pub(crate) struct DeviceLine {
+    id: Uuid,
+    kind: &'static str,
+    since: String,
+}
+
 /// The line of a session.
 pub(crate) struct SessionLine {
     id: Uuid,
@@ -169,8 +210,8 @@ pub(crate) struct SessionLine {
 }
 
 impl SecurityPage {
-    /// The page with these sessions.
-    pub(crate) fn new(sessions: Vec<SessionLine>) -> Self {
+    /// The page with these sessions and devices.
+    pub(crate) fn new(sessions: Vec<SessionLine>, devices: Vec<DeviceLine>) -> Self {
         Self {
             layout: Layout {
                 title: "Your sign-in",
@@ -179,6 +220,7 @@ impl SecurityPage {
             refusal: None,
             wait: None,
             sessions,
+            devices,
         }
     }
 
@@ -191,7 +233,7 @@ impl SecurityPage {
         Self {
             refusal: Some(refusal),
             wait,
-            ..Self::new(Vec::new())
+            ..Self::new(Vec::new(), Vec::new())
         }
     }
 
@@ -204,6 +246,21 @@ impl SecurityPage {
         match self.refusal {
             Some(Refusal::Weak(advice)) => Some(advice),
             Some(Refusal::Wrong | Refusal::Throttled(_)) | None => None,
+        }
+    }
+}
+
+impl DeviceLine {
+    /// The line of a device.
+    pub(crate) fn of(device: &OwnDevice) -> Self {
+        Self {
+            id: device.id,
+            kind: if device.is_passkey {
+                "Passkey"
+            } else {
+                "Authenticator app"
+            },
+            since: minute(device.created_at),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The sign-in page.
 
 mod notice;
+pub(crate) mod passkey;
 
 use access::CredentialKind;
 use access::NotPhi;
@@ -123,19 +124,7 @@ pub(crate) async fn submit(
         code: form.code,
     };
     match app.sign_in.begin_session(origin, credentials).await {
-        Ok(session) => {
-            let headers = [(header::SET_COOKIE, session_cookie_of(&session)?)];
-            let kept = match form.kept {
-                Some(kept) => kept_form(&app, origin, &session, &kept).await,
-                None => None,
-            };
-            Ok(match kept {
-                Some(page) => (headers, page).into_response(),
-                None => {
-                    (headers, Redirect::to(ReturnPath::or_start(next.as_ref()))).into_response()
-                }
-            })
-        }
+        Ok(session) => signed_in(&app, origin, &session, next.as_ref(), form.kept).await,
         Err(SignInError::InvalidCredentials) => {
             let refused = SignInPage::new(Some(Notice::Refused), email, next);
             Ok(page(refused.with_kept(form.kept)).into_response())
@@ -147,6 +136,25 @@ pub(crate) async fn submit(
         }
         Err(SignInError::Service(error)) => Err(error.into()),
     }
+}
+
+/// The response to a sign-in: a redirect to the page to return to, or the form that was kept.
+async fn signed_in(
+    app: &AppState,
+    origin: RequestOrigin,
+    session: &NewSession,
+    next: Option<&ReturnPath>,
+    kept: Option<String>,
+) -> Result<Response, Problem> {
+    let headers = [(header::SET_COOKIE, session_cookie_of(session)?)];
+    let kept = match kept {
+        Some(kept) => kept_form(app, origin, session, &kept).await,
+        None => None,
+    };
+    Ok(match kept {
+        Some(page) => (headers, page).into_response(),
+        None => (headers, Redirect::to(ReturnPath::or_start(next))).into_response(),
+    })
 }
 
 /// The page of a form that the person of a new session had sent. A failure is none: the person is signed in.
@@ -208,7 +216,8 @@ impl SignInPage {
     pub(crate) fn new(notice: Option<Notice>, email: String, next: Option<ReturnPath>) -> Self {
         let wait = match notice {
             Some(Notice::Throttled(wait)) => Some(wait),
-            Some(Notice::Refused | Notice::Expired | Notice::Kept) | None => None,
+            Some(Notice::Refused | Notice::RefusedPasskey | Notice::Expired | Notice::Kept)
+            | None => None,
         };
         Self {
             layout: Layout {

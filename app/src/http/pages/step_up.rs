@@ -1,5 +1,7 @@
 //! The page on which a person shows a second factor again.
 
+pub(crate) mod passkey;
+
 use access::NotPhi;
 use askama::Template;
 use axum::Form;
@@ -24,6 +26,7 @@ use crate::http::return_path::ReturnPath;
 use crate::http::return_path::ReturnPaths;
 use crate::http::return_path::ReturnQuery;
 use crate::http::state::AppState;
+use crate::services::identity::NewSession;
 use crate::services::sign_in::SignInError;
 
 /// The form with a code.
@@ -53,7 +56,7 @@ pub(crate) async fn show(
     Query(ReturnQuery { next }): Query<ReturnQuery>,
 ) -> Html<StepUpPage> {
     let next = next.and_then(|next| pages.parse(&next));
-    let page = NotPhi::assert(StepUpPage::new(next, false), "a fixed text");
+    let page = NotPhi::assert(StepUpPage::new(next, None), "a fixed text");
     Html::not_phi(StatusCode::OK, page)
 }
 
@@ -76,17 +79,36 @@ pub(crate) async fn submit(
     Form(form): Form<StepUpForm>,
 ) -> Result<Response, Problem> {
     let next = form.next.and_then(|next| pages.parse(&next));
-    match app.sign_in.step_up(&caller, &form.code).await {
+    let stepped_up = app.sign_in.step_up(&caller, &form.code).await;
+    response(stepped_up, next, Refusal::Code)
+}
+
+/// The redirect with the new session, or the page after a refusal.
+fn response(
+    stepped_up: Result<NewSession, SignInError>,
+    next: Option<ReturnPath>,
+    refusal: Refusal,
+) -> Result<Response, Problem> {
+    match stepped_up {
         Ok(session) => {
             let headers = [(header::SET_COOKIE, session_cookie_of(&session)?)];
             Ok((headers, Redirect::to(ReturnPath::or_start(next.as_ref()))).into_response())
         }
         Err(SignInError::InvalidCredentials) => {
-            let page = NotPhi::assert(StepUpPage::new(next, true), "a fixed text");
+            let page = NotPhi::assert(StepUpPage::new(next, Some(refusal)), "a fixed text");
             Ok(Html::not_phi(StatusCode::BAD_REQUEST, page).into_response())
         }
         Err(SignInError::Service(error)) => Err(error.into()),
     }
+}
+
+/// What was not accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Refusal {
+    /// A code.
+    Code,
+    /// A passkey.
+    Passkey,
 }
 
 /// The page with the form.
@@ -95,7 +117,7 @@ pub(crate) async fn submit(
 pub(crate) struct StepUpPage {
     layout: Layout,
     next: Option<ReturnPath>,
-    is_refused: bool,
+    refusal: Option<Refusal>,
 }
 
 impl StepUpPage {
@@ -104,15 +126,19 @@ impl StepUpPage {
         ReturnPath::or_start(self.next.as_ref())
     }
 
+    fn is_refused(&self, refusal: Refusal) -> bool {
+        self.refusal == Some(refusal)
+    }
+
     /// The page before `next`.
-    pub(crate) fn new(next: Option<ReturnPath>, is_refused: bool) -> Self {
+    pub(crate) fn new(next: Option<ReturnPath>, refusal: Option<Refusal>) -> Self {
         Self {
             layout: Layout {
                 title: "Second factor",
                 user: None,
             },
             next,
-            is_refused,
+            refusal,
         }
     }
 }

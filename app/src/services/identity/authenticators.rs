@@ -1,6 +1,7 @@
-//! Authenticators beside the password: one-time codes of an authenticator app (TOTP), recovery codes, and set-up codes, with
-//! which a person sets a password.
+//! Authenticators beside the password: one-time codes of an authenticator app (TOTP), passkeys, recovery codes, and set-up codes,
+//! with which a person sets a password.
 
+use audit::Assurance;
 use db::AuthenticatorRow;
 use db::CredentialRow;
 use phi::OrganizationId;
@@ -11,13 +12,14 @@ use phi::RecoveryCode;
 use phi::Requested;
 use phi::Tampering;
 use phi::TotpKey;
+use phi::passkey::Passkey;
 use phi::row_digest;
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
 use super::Identity;
-use crate::limits::sign_in::MAX_AUTHENTICATORS;
+use crate::limits::sign_in::MAX_DEVICES;
 use crate::limits::sign_in::RECOVERY_CODES;
 use crate::limits::sign_in::SET_UP_CODE_LIFETIME;
 use crate::services::error::ServiceError;
@@ -27,6 +29,8 @@ use crate::services::error::ServiceError;
 pub(crate) enum AuthenticatorKind {
     /// One-time codes of an authenticator app.
     Totp,
+    /// A passkey, which signs a person in without a password.
+    Passkey,
     /// A recovery code, which is accepted once in place of a code of an app.
     RecoveryCode,
     /// A set-up code, with which a person sets a password once. It signs no person in.
@@ -34,12 +38,18 @@ pub(crate) enum AuthenticatorKind {
 }
 
 impl AuthenticatorKind {
-    const ALL: [Self; 3] = [Self::Totp, Self::RecoveryCode, Self::SetUpCode];
+    const ALL: [Self; 4] = [
+        Self::Totp,
+        Self::Passkey,
+        Self::RecoveryCode,
+        Self::SetUpCode,
+    ];
 
     /// The permanent name in rows.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Totp => "totp",
+            Self::Passkey => "passkey",
             Self::RecoveryCode => "recovery-code",
             Self::SetUpCode => "set-up-code",
         }
@@ -47,6 +57,14 @@ impl AuthenticatorKind {
 
     fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether it is a device with which a person signs in again and again, of which an account has a few.
+    pub(super) const fn is_device(self) -> bool {
+        match self {
+            Self::Totp | Self::Passkey => true,
+            Self::RecoveryCode | Self::SetUpCode => false,
+        }
     }
 }
 
@@ -73,6 +91,15 @@ impl UsedAuthenticator {
     pub(super) fn is_recovery_code(&self) -> bool {
         self.row.kind == AuthenticatorKind::RecoveryCode.name()
     }
+
+    /// The method of a person that it authenticates, beside the password unless it is a passkey.
+    pub(super) fn assurance(&self) -> Assurance {
+        if self.row.kind == AuthenticatorKind::Passkey.name() {
+            Assurance::Passkey
+        } else {
+            Assurance::PasswordAndCode
+        }
+    }
 }
 
 impl Authenticator {
@@ -80,6 +107,27 @@ impl Authenticator {
     pub(super) fn totp_key(&self) -> Option<TotpKey> {
         let is_totp = self.kind == AuthenticatorKind::Totp;
         is_totp.then(|| TotpKey::from_bytes(self.secret.expose()))?
+    }
+
+    /// The passkey, if it is one.
+    pub(super) fn passkey(&self) -> Option<Passkey> {
+        let is_passkey = self.kind == AuthenticatorKind::Passkey;
+        is_passkey.then(|| Passkey::from_bytes(self.secret.expose()))?
+    }
+
+    /// Whether it counts as a factor of a credential. One from before the second factor was set up, or before recovery codes
+    /// were replaced, does not: a database that hid it from that change cannot bring it back.
+    pub(super) fn counts(&self, credential: &CredentialRow) -> bool {
+        let (Some(since), Some(confirmed)) = (credential.second_factor_at, self.row.confirmed_at)
+        else {
+            return false;
+        };
+        let since = match self.kind {
+            AuthenticatorKind::Totp | AuthenticatorKind::Passkey => since,
+            AuthenticatorKind::RecoveryCode => credential.recovery_codes_at.unwrap_or(since),
+            AuthenticatorKind::SetUpCode => return false,
+        };
+        confirmed >= since
     }
 
     /// The use of a code of this authenticator, which need not be confirmed; none if it does not accept the code.
@@ -100,6 +148,7 @@ impl Authenticator {
                     ..self.row.clone()
                 }
             }
+            AuthenticatorKind::Passkey => return None,
             AuthenticatorKind::RecoveryCode | AuthenticatorKind::SetUpCode => {
                 // Hashes of 125 random bits: the time of the comparison tells nothing that can be used.
                 let is_code = RecoveryCode::parse(code)?.hash() == **self.secret.expose();
@@ -109,34 +158,26 @@ impl Authenticator {
                 })?
             }
         };
-        Some(UsedAuthenticator {
+        Some(self.used(row))
+    }
+
+    /// The use that changes the row to this one.
+    pub(super) fn used(&self, row: AuthenticatorRow) -> UsedAuthenticator {
+        UsedAuthenticator {
             row,
             former_digest: row_digest(&self.row),
-        })
+        }
     }
 }
 
-/// The use of a second factor: of the first of these authenticators that the credential counts as one, and that accepts the
-/// code. One from before the second factor was set up, or before recovery codes were replaced, does not count: a database
-/// that hid it from that change cannot bring it back.
+/// The use of a second factor: of the first of these authenticators that counts, and that accepts the code.
 pub(super) fn use_second_factor(
     authenticators: &[Authenticator],
     credential: &CredentialRow,
     code: &SecretString,
     now: OffsetDateTime,
 ) -> Option<UsedAuthenticator> {
-    let since = credential.second_factor_at?;
-    let counts = |it: &&Authenticator| {
-        let since = match it.kind {
-            AuthenticatorKind::Totp => since,
-            AuthenticatorKind::RecoveryCode => credential.recovery_codes_at.unwrap_or(since),
-            AuthenticatorKind::SetUpCode => return false,
-        };
-        it.row
-            .confirmed_at
-            .is_some_and(|confirmed| confirmed >= since)
-    };
-    let mut counting = authenticators.iter().filter(counts);
+    let mut counting = authenticators.iter().filter(|it| it.counts(credential));
     counting.find_map(|it| it.use_code(code, now))
 }
 
@@ -165,7 +206,7 @@ impl Identity {
         person: PersonId,
     ) -> Result<Vec<Authenticator>, ServiceError> {
         // As many as a person can have, one that is being set up, and a set-up code.
-        let limit = MAX_AUTHENTICATORS + RECOVERY_CODES + 2;
+        let limit = MAX_DEVICES + RECOVERY_CODES + 2;
         let rows = self
             .database
             .authenticators(organization, person, limit + 1);

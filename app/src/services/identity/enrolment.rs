@@ -1,8 +1,8 @@
 //! Setting up of authenticators by the person that they authenticate.
 //!
-//! A new authenticator app is stored unconfirmed, and is not accepted at sign-in until one of its codes was verified. With the first that is
-//! confirmed, the person's credential requires a code, and recovery codes are made. From then on only a session of two
-//! factors changes the person's authenticators.
+//! A new authenticator app is stored unconfirmed, and is not accepted at sign-in until one of its codes was verified. With the first
+//! app or passkey the password alone is refused, and recovery codes are made. From then on only a person with a recent second factor
+//! changes the person's authenticators: a session that was left open is not enough to add one that outlasts it.
 
 use access::AssuranceLevel;
 use access::AuditReceipt;
@@ -35,7 +35,6 @@ use super::authenticators::AuthenticatorKind;
 use super::authenticators::UsedAuthenticator;
 use super::people::own_account;
 use super::session::SessionRenewal;
-use crate::limits::sign_in::MAX_AUTHENTICATORS;
 use crate::limits::sign_in::RECOVERY_CODES;
 use crate::services::error::ServiceError;
 
@@ -44,8 +43,12 @@ use crate::services::error::ServiceError;
 pub(crate) enum EnrolmentError {
     /// The code is not one of the authenticator, or was used before.
     WrongCode,
-    /// The person has as many authenticator apps as are allowed.
+    /// The browser's response is not that of a new passkey of this account.
+    InvalidPasskey,
+    /// The person has as many authenticator apps and passkeys as are allowed.
     TooMany,
+    /// It is the only app or passkey of an account, which would be left with recovery codes.
+    LastDevice,
     /// Another failure.
     Service(ServiceError),
 }
@@ -67,26 +70,35 @@ pub(crate) struct NewAuthenticator {
     pub(crate) email: Phi<String>,
 }
 
+/// An authenticator that its person has shown.
+#[derive(Debug)]
+pub(super) struct Confirmed {
+    /// The row, new or confirmed now.
+    pub(super) row: Written<AuthenticatorRow>,
+    /// The time in the row from which it is accepted.
+    pub(super) at: OffsetDateTime,
+    /// The method by which the person is authenticated now.
+    pub(super) assurance: Assurance,
+}
+
 impl Identity {
     /// Stores a new authenticator app, unconfirmed. Replaces one that was not confirmed.
     ///
     /// # Errors
     ///
-    /// [`EnrolmentError::TooMany`]; [`ServiceError::SecondFactorRequired`] if the caller has a second factor and was
-    /// authenticated without it.
+    /// [`EnrolmentError::TooMany`]; [`ServiceError::SecondFactorRequired`] or [`ServiceError::StepUpRequired`] if the caller has a
+    /// second factor, and was authenticated without it or long ago.
     pub(crate) async fn begin_enrolment(
         &self,
         permitted: &Permitted<'_, Write>,
     ) -> Result<Disclosed<NewAuthenticator>, EnrolmentError> {
         let caller = permitted.caller();
         let (organization, person) = account(caller);
-        let credential = self.changeable_credential(permitted).await?;
-        let authenticators = self.authenticators_of(organization, person).await?;
-        let (confirmed, unconfirmed) = apps(&authenticators);
-        if confirmed >= MAX_AUTHENTICATORS {
-            record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
-            return Err(EnrolmentError::TooMany);
-        }
+        let credential = self.recently_changeable_credential(permitted).await?;
+        let authenticators = self.with_room_for_another(permitted).await?;
+        let unconfirmed = authenticators
+            .iter()
+            .filter(|it| it.row.confirmed_at.is_none());
         let email = self.own_person(caller).await?.email;
         let now = self.clock.now();
         let (key, kind) = (TotpKey::random(), AuthenticatorKind::Totp);
@@ -137,7 +149,6 @@ impl Identity {
         id: Uuid,
         code: &SecretString,
     ) -> Result<(SessionRenewal, Disclosed<Vec<RecoveryCode>>), EnrolmentError> {
-        let account = account(permitted.caller());
         let credential = self.changeable_credential(permitted).await?;
         let found = self.find_unconfirmed(permitted, id).await?;
         let now = self.clock.now();
@@ -150,16 +161,33 @@ impl Identity {
             .await?;
             return Err(EnrolmentError::WrongCode);
         };
-        let mut change = AccountChange::default();
-        change
-            .authenticators
-            .push(Written::replacing(AuthenticatorRow {
+        let confirmed = Confirmed {
+            row: Written::replacing(AuthenticatorRow {
                 confirmed_at: Some(now),
                 ..row
-            }));
+            }),
+            at: now,
+            assurance: Assurance::PasswordAndCode,
+        };
+        self.store_confirmed(permitted, credential.into_inner(), confirmed)
+            .await
+    }
+
+    /// Stores an authenticator that its person has shown. With the first one, the account requires a second factor from then on,
+    /// and recovery codes are made.
+    pub(super) async fn store_confirmed(
+        &self,
+        permitted: &Permitted<'_, Write>,
+        mut credential: CredentialRow,
+        confirmed: Confirmed,
+    ) -> Result<(SessionRenewal, Disclosed<Vec<RecoveryCode>>), EnrolmentError> {
+        let (account, now) = (account(permitted.caller()), confirmed.at);
+        let mut change = AccountChange {
+            authenticators: vec![confirmed.row],
+            ..AccountChange::default()
+        };
         let person = self.person_row(account.0, account.1).await?;
         let mut person = person.ok_or(ServiceError::SignInRequired)?;
-        let mut credential = credential.into_inner();
         let mut recovery_codes = Vec::new();
         if credential.second_factor_at.is_none() {
             credential.second_factor_at = Some(now);
@@ -174,7 +202,7 @@ impl Identity {
         let receipt = self.store_own_change(permitted, change).await?;
         let renewal = SessionRenewal {
             account,
-            assurance: Assurance::PasswordAndCode,
+            assurance: confirmed.assurance,
             sessions_since,
             used: None,
             expires_at: None,
@@ -186,13 +214,13 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::SecondFactorRequired`] unless the caller was authenticated by two factors.
+    /// [`ServiceError::SecondFactorRequired`] unless the caller has a second factor; see also [`Self::begin_enrolment`].
     pub(crate) async fn renew_recovery_codes(
         &self,
         permitted: &Permitted<'_, Write>,
     ) -> Result<Disclosed<Vec<RecoveryCode>>, EnrolmentError> {
         let account = account(permitted.caller());
-        let credential = self.changeable_credential(permitted).await?;
+        let credential = self.recently_changeable_credential(permitted).await?;
         // Codes of an account that requires none would be a second factor that was never confirmed.
         if credential.second_factor_at.is_none() {
             return Err(ServiceError::SecondFactorRequired.into());
@@ -219,17 +247,39 @@ impl Identity {
         &self,
         permitted: &Permitted<'_, Write>,
     ) -> Result<Verified<CredentialRow>, ServiceError> {
+        self.credential_for_change(permitted, AssuranceLevel::MultiFactor)
+            .await
+    }
+
+    /// The caller's credential, if the caller may begin a change of its authenticators.
+    pub(super) async fn recently_changeable_credential(
+        &self,
+        permitted: &Permitted<'_, Write>,
+    ) -> Result<Verified<CredentialRow>, ServiceError> {
+        self.credential_for_change(permitted, AssuranceLevel::RecentMultiFactor)
+            .await
+    }
+
+    async fn credential_for_change(
+        &self,
+        permitted: &Permitted<'_, Write>,
+        required: AssuranceLevel,
+    ) -> Result<Verified<CredentialRow>, ServiceError> {
         let caller = permitted.caller();
         let (organization, person) = account(caller);
         let row = self.database.credential(organization, person).await?;
         let row = row.ok_or(ServiceError::SignInRequired)?;
         let row = self.keys.verify(organization, row).await?;
-        let is_single = caller.assurance_level() < AssuranceLevel::MultiFactor;
-        if row.second_factor_at.is_some() && is_single {
-            record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
-            return Err(ServiceError::SecondFactorRequired);
+        let level = caller.assurance_level();
+        if row.second_factor_at.is_none() || level >= required {
+            return Ok(row);
         }
-        Ok(row)
+        record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
+        Err(if level < AssuranceLevel::MultiFactor {
+            ServiceError::SecondFactorRequired
+        } else {
+            ServiceError::StepUpRequired
+        })
     }
 
     async fn find_unconfirmed(
@@ -262,7 +312,7 @@ impl Identity {
         Ok(codes)
     }
 
-    async fn store_own_change(
+    pub(super) async fn store_own_change(
         &self,
         permitted: &Permitted<'_, Write>,
         change: AccountChange,
@@ -295,6 +345,7 @@ impl Identity {
             confirmed_at: Some(now),
             last_step: None,
             ended_at: None,
+            challenged_at: None,
             mac: RowMac::UNSET,
         })
     }
@@ -302,16 +353,6 @@ impl Identity {
 
 pub(super) fn account(caller: &Caller) -> (OrganizationId, PersonId) {
     (caller.organization(), PersonId::from_uuid(caller.person()))
-}
-
-/// The number of confirmed authenticator apps, and the unconfirmed ones.
-fn apps(authenticators: &[Authenticator]) -> (u32, Vec<&Authenticator>) {
-    let apps = authenticators.iter();
-    let apps = apps.filter(|it| it.kind == AuthenticatorKind::Totp);
-    let (confirmed, unconfirmed): (Vec<_>, Vec<_>) =
-        apps.partition(|it| it.row.confirmed_at.is_some());
-    let confirmed = u32::try_from(confirmed.len()).unwrap_or(u32::MAX);
-    (confirmed, unconfirmed)
 }
 
 /// A credential after a change of authenticators. It is part of every such change, so that of two at once one fails.

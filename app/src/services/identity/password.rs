@@ -84,7 +84,7 @@ pub(crate) struct VerifiedCredentials {
     pub(super) principal: Principal,
     /// The stored credential.
     pub(super) credential: CredentialRow,
-    /// The authenticator whose code was accepted.
+    /// The authenticator beside the password, or in place of it.
     pub(super) second_factor: Option<UsedAuthenticator>,
     /// A new hash of the password, if the stored one was made with other parameters than the present ones.
     pub(super) rehashed: Option<Phi<String>>,

@@ -45,7 +45,7 @@ pub(crate) struct NewSession {
     pub(crate) expires_at: OffsetDateTime,
 }
 
-/// Evidence that a caller's session may be replaced by a new one: the caller has shown a code, or has set a password.
+/// Evidence that a caller's session may be replaced by a new one: the caller has shown a second factor, or has set a password.
 #[derive(Debug)]
 pub(crate) struct SessionRenewal {
     /// The person.
@@ -54,7 +54,7 @@ pub(crate) struct SessionRenewal {
     pub(super) assurance: Assurance,
     /// The value of the person's row that the change has left: another one ends the new session, too.
     pub(super) sessions_since: Option<OffsetDateTime>,
-    /// The authenticator whose code was accepted, if its use is not stored yet.
+    /// The authenticator that was shown, if its use is not stored yet.
     pub(super) used: Option<UsedAuthenticator>,
     /// The maximum lifetime of the new session; none for that of a sign-in.
     pub(super) expires_at: Option<OffsetDateTime>,
@@ -73,7 +73,7 @@ pub(super) struct SessionOf {
 
 impl Identity {
     /// Begins a session or issues a bearer token, in one transaction with its event, with the use of a
-    /// code and with a new hash of the password. None if the same code was used meanwhile.
+    /// code or passkey and with a new hash of the password. None if it was used meanwhile.
     pub(crate) async fn begin_session(
         &self,
         verified: VerifiedCredentials,
@@ -89,7 +89,7 @@ impl Identity {
         } = verified;
         let rehashed = self.rehashed(&credential, rehashed).await?;
         let assurance = match (kind, &second_factor) {
-            (_, Some(_)) => Assurance::PasswordAndCode,
+            (_, Some(used)) => used.assurance(),
             (CredentialKind::Session, None) => Assurance::Password,
             (CredentialKind::Token, None) => Assurance::Token,
         };

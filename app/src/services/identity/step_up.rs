@@ -1,11 +1,13 @@
-//! Step-up: a person that is signed in shows a second factor again, and gets a new session in place of the present one.
+//! Step-up: a person that is signed in shows a second factor again, and gets a new session in place of the present one, which ends
+//! when the former would have.
 
 use access::Caller;
 use access::CredentialKind;
-use audit::Assurance;
+use db::SessionRow;
 use secrecy::SecretString;
 
 use super::Identity;
+use super::authenticators::UsedAuthenticator;
 use super::authenticators::use_second_factor;
 use super::client::ClientPrefix;
 use super::enrolment::account;
@@ -16,7 +18,7 @@ use crate::services::error::ServiceError;
 
 impl Identity {
     /// Verifies a code of the caller's second factor. It counts like one of a sign-in: a session that was left open is not enough
-    /// to guess it. The new session ends when the present one would have.
+    /// to guess it.
     ///
     /// # Errors
     ///
@@ -28,42 +30,81 @@ impl Identity {
         code: &SecretString,
     ) -> Result<SessionRenewal, PasswordError> {
         let (organization, person) = account(caller);
-        let refused = PasswordError::InvalidCredentials {
-            account: Some(Account {
-                organization,
-                person,
-            }),
-        };
-        if caller.credential().kind != CredentialKind::Session {
-            return Err(refused);
-        }
+        let session = self.session_to_step_up(caller).await?;
         let token = self.indexes.sign_in_token(email).await?;
         let client = ClientPrefix::of(caller.origin().source);
         let counted = self.count_attempt(token, client).await?;
-        let session = self.database.session(caller.credential().hash).await;
-        let session = session.map_err(ServiceError::from)?;
-        let session = session.ok_or(ServiceError::SignInRequired)?;
-        let session = self.keys.verify(organization, session).await;
-        let session = session.map_err(ServiceError::from)?;
         let Some(credential) = self.stored_credential(organization, person).await? else {
-            return Err(refused);
+            return Err(refused(caller));
         };
-        let row = self.person_row(organization, person).await?;
-        let row = row.ok_or(ServiceError::SignInRequired)?;
         let authenticators = self.authenticators_of(organization, person).await?;
         let now = self.clock.now();
         let used = use_second_factor(&authenticators, &credential.row, code, now);
         let is_admitted = self.admits(token, used.as_ref()).await?;
         let Some(used) = used.filter(|_| is_admitted) else {
-            return Err(refused);
+            return Err(refused(caller));
         };
         self.throttle.on_success(counted).await?;
+        Ok(self.renewal(caller, &session, used).await?)
+    }
+
+    /// Verifies the response of one of the caller's passkeys. It is not counted: a signature cannot be guessed.
+    ///
+    /// # Errors
+    ///
+    /// [`PasswordError::InvalidCredentials`] for whatever is wrong with it.
+    pub(crate) async fn step_up_by_passkey(
+        &self,
+        caller: &Caller,
+        response: &str,
+    ) -> Result<SessionRenewal, PasswordError> {
+        let (organization, person) = account(caller);
+        let session = self.session_to_step_up(caller).await?;
+        let Some(credential) = self.stored_credential(organization, person).await? else {
+            return Err(refused(caller));
+        };
+        let used = self.passkey_of_step_up(caller, &credential.row, response);
+        let used = used.await?.ok_or_else(|| refused(caller))?;
+        Ok(self.renewal(caller, &session, used).await?)
+    }
+
+    /// The session of the caller, who may also be a program with a token: that one requests a new token.
+    async fn session_to_step_up(&self, caller: &Caller) -> Result<SessionRow, PasswordError> {
+        if caller.credential().kind != CredentialKind::Session {
+            return Err(refused(caller));
+        }
+        let session = self.database.session(caller.credential().hash).await;
+        let session = session.map_err(ServiceError::from)?;
+        let session = session.ok_or(ServiceError::SignInRequired)?;
+        let session = self.keys.verify(caller.organization(), session).await;
+        Ok(session.map_err(ServiceError::from)?.into_inner())
+    }
+
+    async fn renewal(
+        &self,
+        caller: &Caller,
+        session: &SessionRow,
+        used: UsedAuthenticator,
+    ) -> Result<SessionRenewal, ServiceError> {
+        let (organization, person) = account(caller);
+        let row = self.person_row(organization, person).await?;
+        let row = row.ok_or(ServiceError::SignInRequired)?;
         Ok(SessionRenewal {
             account: (organization, person),
-            assurance: Assurance::PasswordAndCode,
+            assurance: used.assurance(),
             sessions_since: row.sessions_since,
             used: Some(used),
             expires_at: Some(session.expires_at),
         })
+    }
+}
+
+fn refused(caller: &Caller) -> PasswordError {
+    let (organization, person) = account(caller);
+    PasswordError::InvalidCredentials {
+        account: Some(Account {
+            organization,
+            person,
+        }),
     }
 }

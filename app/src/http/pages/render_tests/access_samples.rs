@@ -21,6 +21,7 @@ use crate::http::pages::emergency_access::EmergencyPage;
 use crate::http::pages::layout::NavSection;
 use crate::http::pages::reviews::EmergencyLine;
 use crate::http::pages::reviews::ReviewsPage;
+use crate::http::pages::step_up::Refusal;
 use crate::http::pages::step_up::StepUpPage;
 use crate::services::emergencies::Emergency;
 use crate::services::emergencies::StoredReview;
@@ -30,8 +31,15 @@ const PERSON: Uuid = Uuid::from_u128(0x0A3A);
 /// Every page of access to charts with its name.
 pub(super) fn pages() -> Vec<(&'static str, String)> {
     [
-        ("step-up", StepUpPage::new(None, false).render()),
-        ("step-up-refused", StepUpPage::new(None, true).render()),
+        ("step-up", StepUpPage::new(None, None).render()),
+        (
+            "step-up-refused",
+            StepUpPage::new(None, Some(Refusal::Code)).render(),
+        ),
+        (
+            "step-up-refused-passkey",
+            StepUpPage::new(None, Some(Refusal::Passkey)).render(),
+        ),
         ("emergency-access", emergency(None).render()),
         (
             "emergency-access-refused",

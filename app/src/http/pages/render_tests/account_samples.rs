@@ -15,8 +15,10 @@ use crate::http::pages::clients::ClientEntry;
 use crate::http::pages::clients::ClientsPage;
 use crate::http::pages::kept_form::KeptFormPage;
 use crate::http::pages::layout::NavSection;
+use crate::http::pages::second_factor::Device;
 use crate::http::pages::second_factor::SecondFactorPage;
 use crate::http::pages::security;
+use crate::http::pages::security::DeviceLine;
 use crate::http::pages::security::SecurityPage;
 use crate::http::pages::security::SessionLine;
 use crate::http::pages::set_up::Refusal;
@@ -25,6 +27,7 @@ use crate::http::pages::signed_out::Reason;
 use crate::http::pages::signed_out::SignedOutPage;
 use crate::http::pages::wait::Wait;
 use crate::services::identity::NewAuthenticator;
+use crate::services::identity::OwnDevice;
 use crate::services::identity::OwnSession;
 use crate::services::identity::WeakPassword;
 use crate::services::kept_forms::KeptForm;
@@ -72,17 +75,24 @@ fn account_pages() -> Vec<(&'static str, String)> {
         ),
         ("kept-form", KeptFormPage::new(kept_form()).render()),
         ("second-factor", SecondFactorPage::start().render()),
+        (
+            "second-factor-refused-passkey",
+            SecondFactorPage::refused_passkey().render(),
+        ),
         ("second-factor-scan", scan(false).render()),
         ("second-factor-refused", scan(true).render()),
         (
             "second-factor-done",
-            SecondFactorPage::done(&codes).render(),
+            SecondFactorPage::done(Device::App, &codes).render(),
         ),
         (
             "second-factor-further",
-            SecondFactorPage::done(&[]).render(),
+            SecondFactorPage::done(Device::Passkey, &[]).render(),
         ),
-        ("security", SecurityPage::new(sessions()).render()),
+        (
+            "security",
+            SecurityPage::new(sessions(), devices()).render(),
+        ),
         ("set-up-code", set_up_code().render()),
     ]
     .map(|(name, page)| (name, page.unwrap()))
@@ -128,6 +138,18 @@ fn kept_form() -> KeptForm {
             b"name=Ada+Lovelace&email=ada%40example.org&role=clinician".to_vec(),
         ),
     }
+}
+
+fn devices() -> Vec<DeviceLine> {
+    let device = |is_passkey| OwnDevice {
+        id: Uuid::nil(),
+        is_passkey,
+        created_at: datetime!(2026-11-02 07:55 UTC),
+    };
+    [device(false), device(true)]
+        .iter()
+        .map(DeviceLine::of)
+        .collect()
 }
 
 fn sessions() -> Vec<SessionLine> {

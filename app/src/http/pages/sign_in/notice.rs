@@ -9,6 +9,8 @@ use crate::http::pages::wait::Wait;
 pub(crate) enum Notice {
     /// Invalid credentials. The notice does not say whether the account exists.
     Refused,
+    /// A passkey that was not accepted.
+    RefusedPasskey,
     /// Too many attempts.
     Throttled(Wait),
     /// The session has expired.
@@ -21,7 +23,7 @@ impl Notice {
     /// The status of the page.
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::Refused | Self::Kept => StatusCode::UNAUTHORIZED,
+            Self::Refused | Self::RefusedPasskey | Self::Kept => StatusCode::UNAUTHORIZED,
             Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Expired => StatusCode::OK,
         }
@@ -30,7 +32,7 @@ impl Notice {
     /// The CSS class of the notice.
     pub(super) fn css_class(self) -> &'static str {
         match self {
-            Self::Refused | Self::Throttled(_) => "bad",
+            Self::Refused | Self::RefusedPasskey | Self::Throttled(_) => "bad",
             Self::Expired | Self::Kept => "info",
         }
     }
@@ -38,7 +40,7 @@ impl Notice {
     /// The ARIA role of the notice.
     pub(super) fn aria_role(self) -> &'static str {
         match self {
-            Self::Refused | Self::Throttled(_) => "alert",
+            Self::Refused | Self::RefusedPasskey | Self::Throttled(_) => "alert",
             Self::Expired | Self::Kept => "status",
         }
     }
@@ -46,7 +48,7 @@ impl Notice {
     /// What has happened.
     pub(super) fn title(self) -> &'static str {
         match self {
-            Self::Refused => "That did not work.",
+            Self::Refused | Self::RefusedPasskey => "That did not work.",
             Self::Throttled(_) => "Too many attempts.",
             Self::Expired | Self::Kept => "Your session has ended.",
         }
@@ -58,6 +60,10 @@ impl Notice {
             Self::Refused => {
                 "E-mail, password and code do not match an account. Check all of them and try again; a code of \
                  the app works once."
+            }
+            Self::RefusedPasskey => {
+                "The passkey was not accepted: it is not one of an account here, or took longer than five minutes. Try \
+                 again, or sign in with your password."
             }
             Self::Throttled(_) => {
                 "This attempt was not checked. If the attempts before were not yours, tell your security \
