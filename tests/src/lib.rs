@@ -31,6 +31,7 @@ mod running_stack;
 mod scan;
 pub mod scanners;
 mod security_alerts;
+mod sign_in_clients;
 
 pub use attacker::Attacker;
 pub use bulk_client::BulkAuthentication;
@@ -62,3 +63,4 @@ pub use running_stack::Role;
 pub use running_stack::RunningStack;
 pub use scan::Match;
 pub use scan::Scanner;
+pub use sign_in_clients::sign_in_with_each;

@@ -6,4 +6,5 @@ mod browser {
     mod chromium;
     mod logoff;
     mod pages;
+    mod passkeys;
 }

@@ -104,8 +104,8 @@ impl Problem {
             Self::SignInRequired => "Sign in, or send a bearer token that has not expired.",
             Self::Forbidden => "Your role does not allow this. The attempt was recorded.",
             Self::SecondFactorRequired => {
-                "Your account needs a second factor for this: set up an authenticator app at /second-factor, \
-                 then sign in with a code of it."
+                "Your account needs a second factor for this: set up a passkey or an authenticator app at \
+                 /second-factor, then sign in with it."
             }
             Self::StepUpRequired => {
                 "Show your second factor again: at /step-up, or by a new token. It counts for ten minutes."

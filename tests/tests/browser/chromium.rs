@@ -41,17 +41,37 @@ impl Browser {
     /// Opens a window in which the script of pages is not loaded. The driver needs scripts of its own.
     pub(super) async fn open_without_script(status: &Status) -> Self {
         let browser = Self::open(status, DESKTOP).await;
-        for (command, parameters) in [
-            ("Network.enable", json!({})),
-            (
-                "Network.setBlockedURLs",
-                json!({"urls": ["*/assets/page.*"]}),
-            ),
-        ] {
-            let command = DevTools(json!({"cmd": command, "params": parameters}));
-            browser.client.issue_cmd(command).await.unwrap();
-        }
+        browser.command("Network.enable", json!({})).await;
+        let blocked = json!({"urls": ["*/assets/page.*", "*/assets/passkey.*"]});
+        browser.command("Network.setBlockedURLs", blocked).await;
         browser
+    }
+
+    /// Adds an authenticator that keeps passkeys and verifies its person, like that of a phone. Returns its id.
+    pub(super) async fn add_authenticator(&self) -> String {
+        self.command("WebAuthn.enable", json!({})).await;
+        let options = json!({"options": {
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": true,
+            "hasUserVerification": true,
+            "isUserVerified": true,
+            "automaticPresenceSimulation": true,
+        }});
+        let added = self.command("WebAuthn.addVirtualAuthenticator", options);
+        added.await["authenticatorId"].as_str().unwrap().to_owned()
+    }
+
+    /// Has the authenticator verify its person from now on, or not.
+    pub(super) async fn set_verified(&self, authenticator: &str, is_verified: bool) {
+        let parameters = json!({"authenticatorId": authenticator, "isUserVerified": is_verified});
+        self.command("WebAuthn.setUserVerified", parameters).await;
+    }
+
+    /// Sends a command of the `DevTools` protocol.
+    async fn command(&self, command: &str, parameters: Value) -> Value {
+        let command = DevTools(json!({"cmd": command, "params": parameters}));
+        self.client.issue_cmd(command).await.unwrap()
     }
 
     /// Opens a window of a size.
@@ -201,6 +221,19 @@ impl Browser {
             .unwrap_or_default()
         {
             assert!(Instant::now() < deadline, "{css} is not displayed");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until an element contains a text.
+    pub(super) async fn wait_for_text(&self, css: &str, text: &str) {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let shown = self.element(css).await.text().await.unwrap_or_default();
+            if shown.contains(text) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{css}: {shown:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
