@@ -7,7 +7,7 @@ GRANT SELECT, INSERT, UPDATE (state, holds, key_version, tombstone, audit_year, 
 GRANT SELECT, INSERT ON {{database}}.index_versions TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (role, active, sessions_since, mac_key, mac) ON {{database}}.people TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (password, changed_at, second_factor_at, authenticator_changes, recovery_codes_at, mac_key, mac) ON {{database}}.credentials TO 'app'@'%';
-GRANT SELECT, INSERT, UPDATE (secret, confirmed_at, last_step, challenged_at, ended_at, mac_key, mac) ON {{database}}.authenticators TO 'app'@'%';
+GRANT SELECT, INSERT, UPDATE (confirmed_at, last_counter, challenged_at, ended_at, mac_key, mac) ON {{database}}.authenticators TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (added_at, added_by, ended_at, mac_key, mac) ON {{database}}.care_team_members TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (reviewed_at, reviewed_by, appropriate, finding, mac_key, mac) ON {{database}}.emergency_accesses TO 'app'@'%';
 GRANT SELECT, INSERT, UPDATE (seen_at, ended_at, mac_key, mac), DELETE ON {{database}}.sessions TO 'app'@'%';

@@ -30,14 +30,14 @@ table! {
         4 person: PersonId,
         /// `totp`, `passkey`, `recovery-code` or `set-up-code`.
         5 kind: String,
-        /// The key of a TOTP, a passkey with its counter, or the hash of a code, sealed in the organization's scope.
+        /// The key of a TOTP, a passkey, or the hash of a code, sealed in the organization's scope.
         6 secret: Sealed<AuthenticatorSecret>,
         /// The time at which it was made.
         7 created_at: OffsetDateTime,
         /// The time from which it is accepted: of an app that its person set up, that of its first code.
         8 confirmed_at: Option<OffsetDateTime>,
-        /// The time step (RFC 6238) of the latest accepted code.
-        9 last_step: Option<u32>,
+        /// The time step (RFC 6238) of the latest accepted code, or the signature counter that a passkey sent last.
+        9 last_counter: Option<u32>,
         /// The time at which it was removed, replaced or used up.
         10 ended_at: Option<OffsetDateTime>,
         /// The time of the challenge that a passkey answered last.
@@ -94,12 +94,11 @@ impl Transaction {
         before: &[u8; 32],
     ) -> Result<(), Error> {
         let updated = sqlx::query!(
-            "UPDATE authenticators SET secret = ?, confirmed_at = ?, last_step = ?, ended_at = ?, challenged_at = ?,
+            "UPDATE authenticators SET confirmed_at = ?, last_counter = ?, ended_at = ?, challenged_at = ?,
                     mac_key = ?, mac = ?
              WHERE organization = ? AND id = ? AND mac = ?",
-            row.secret.as_bytes(),
             row.confirmed_at,
-            row.last_step,
+            row.last_counter,
             row.ended_at,
             row.challenged_at,
             row.mac.key().uuid(),

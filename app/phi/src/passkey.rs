@@ -76,12 +76,11 @@ pub struct RelyingParty {
     origin: String,
 }
 
-/// A passkey on record (§4, "credential record").
+/// A passkey on record (§4, "credential record"), without what changes with each use.
 #[derive(Clone)]
 pub struct Passkey {
     credential_id: Vec<u8>,
     public_key: PublicKey,
-    sign_count: u32,
     is_backup_eligible: bool,
 }
 
@@ -97,7 +96,7 @@ impl RelyingParty {
         }
     }
 
-    /// The new passkey of a response to a challenge (§7.1).
+    /// The new passkey of a response to a challenge (§7.1), with the counter of its authenticator.
     ///
     /// # Errors
     ///
@@ -106,7 +105,7 @@ impl RelyingParty {
         &self,
         challenge: &str,
         response: &RegistrationResponse,
-    ) -> Result<Passkey, PasskeyError> {
+    ) -> Result<(Passkey, u32), PasskeyError> {
         self.check_client_data(Ceremony::Create, challenge, &response.client_data)?;
         let data = responses::authenticator_data(&response.attestation_object)?;
         let data = AuthenticatorData::parse(data)?;
@@ -115,15 +114,15 @@ impl RelyingParty {
         if credential.id != response.credential_id.as_slice() {
             return Err(PasskeyError::Credential);
         }
-        Ok(Passkey {
+        let passkey = Passkey {
             credential_id: credential.id.to_vec(),
             public_key: PublicKey::parse(credential.public_key)?,
-            sign_count: data.sign_count,
             is_backup_eligible: data.is_backup_eligible,
-        })
+        };
+        Ok((passkey, data.sign_count))
     }
 
-    /// Verifies a response to a challenge (§7.2). Returns the passkey after this use, to be stored in place of the former one.
+    /// Verifies a response to a challenge (§7.2) after the one with the counter `last`. Returns the counter of this one.
     ///
     /// # Errors
     ///
@@ -132,8 +131,9 @@ impl RelyingParty {
         &self,
         challenge: &str,
         passkey: &Passkey,
+        last: u32,
         response: &AssertionResponse,
-    ) -> Result<Passkey, PasskeyError> {
+    ) -> Result<u32, PasskeyError> {
         if response.credential_id != passkey.credential_id {
             return Err(PasskeyError::Credential);
         }
@@ -149,14 +149,11 @@ impl RelyingParty {
             return Err(PasskeyError::Signature);
         }
         // An authenticator that does not count sends zero (§6.1.1).
-        let counts = data.sign_count != 0 || passkey.sign_count != 0;
-        if counts && data.sign_count <= passkey.sign_count {
+        let counts = data.sign_count != 0 || last != 0;
+        if counts && data.sign_count <= last {
             return Err(PasskeyError::Counter);
         }
-        Ok(Passkey {
-            sign_count: data.sign_count,
-            ..passkey.clone()
-        })
+        Ok(data.sign_count)
     }
 
     fn check_client_data(
@@ -197,7 +194,7 @@ impl Passkey {
         &self.credential_id
     }
 
-    /// `1 | flags[1] | signatures[4] | length[2] | credential id | public key in COSE (RFC 9052)`.
+    /// `1 | flags[1] | length[2] | credential id | public key in COSE (RFC 9052)`.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let flags = if self.is_backup_eligible {
@@ -207,7 +204,6 @@ impl Passkey {
         };
         let length = u16::try_from(self.credential_id.len()).unwrap_or(u16::MAX);
         let mut bytes = vec![FORMAT, flags];
-        bytes.extend_from_slice(&self.sign_count.to_be_bytes());
         bytes.extend_from_slice(&length.to_be_bytes());
         bytes.extend_from_slice(&self.credential_id);
         bytes.extend_from_slice(self.public_key.as_cose());
@@ -220,14 +216,12 @@ impl Passkey {
         let (&[FORMAT, flags], rest) = bytes.split_first_chunk::<2>()? else {
             return None;
         };
-        let (sign_count, rest) = rest.split_first_chunk::<4>()?;
         let (length, rest) = rest.split_first_chunk::<2>()?;
         let length = usize::from(u16::from_be_bytes(*length));
         let (credential_id, public_key) = rest.split_at_checked(length)?;
         Some(Self {
             credential_id: credential_id.to_vec(),
             public_key: PublicKey::parse(public_key).ok()?,
-            sign_count: u32::from_be_bytes(*sign_count),
             is_backup_eligible: flags & BACKUP_ELIGIBLE != 0,
         })
     }

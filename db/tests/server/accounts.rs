@@ -105,7 +105,14 @@ const CHANGEABLE: [(&str, &[&str]); 14] = [
     ),
     (
         "authenticators",
-        &["confirmed_at", "last_step", "ended_at", "mac_key", "mac"],
+        &[
+            "confirmed_at",
+            "last_counter",
+            "challenged_at",
+            "ended_at",
+            "mac_key",
+            "mac",
+        ],
     ),
     (
         "clients",

@@ -33,7 +33,7 @@ async fn the_authenticators_of_a_person_are_listed_until_they_end() {
         kind: "recovery-code".to_owned(),
         created_at: noon() + time::Duration::seconds(1),
         confirmed_at: None,
-        last_step: None,
+        last_counter: None,
         ended_at: None,
         ..authenticator(&person)
     };
@@ -62,7 +62,8 @@ async fn of_two_uses_of_one_code_the_second_fails() {
     };
     add(&app, std::slice::from_ref(&row)).await;
     let used = AuthenticatorRow {
-        last_step: row.last_step.map(|step| step + 1),
+        last_counter: row.last_counter.map(|step| step + 1),
+        challenged_at: row.challenged_at.map(|at| at + time::Duration::SECOND),
         mac: mac(),
         ..row.clone()
     };

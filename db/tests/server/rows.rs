@@ -280,8 +280,9 @@ pub(super) fn authenticator(person: &PersonRow) -> AuthenticatorRow {
         secret: sealed(),
         created_at: noon(),
         confirmed_at: Some(noon()),
-        last_step: Some(59_847_866),
+        last_counter: Some(59_847_866),
         ended_at: Some(noon()),
+        challenged_at: Some(noon()),
         mac: mac(),
     }
 }

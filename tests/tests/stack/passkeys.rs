@@ -18,8 +18,12 @@ use tests::audit_trail;
 use super::enrolled_account::Enrolled;
 use super::enrolled_account::sign_in;
 
-/// The address of a client whose attempts are refused.
+/// An address of these tests alone: refusals of an address are recorded one by one up to a limit only.
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 91);
+
+fn running() -> anyhow::Result<RunningStack> {
+    RunningStack::shared()?.from_address(ADDRESS)
+}
 
 /// A person with a passkey.
 struct Holder<'r> {
@@ -113,7 +117,7 @@ async fn sign_in_with(running: &RunningStack, answer: &str) -> anyhow::Result<Te
 
 #[tokio::test]
 async fn a_passkey_signs_in_alone_and_the_password_alone_no_longer_does() -> anyhow::Result<()> {
-    let running = RunningStack::shared()?;
+    let running = running()?;
     let mut holder = Holder::new(&running, Role::Clinician).await?;
     // The session in which it was set up goes on with two factors.
     holder.browser.get("/patients").await?.expect_status(200)?;
@@ -154,7 +158,7 @@ async fn a_passkey_signs_in_alone_and_the_password_alone_no_longer_does() -> any
 
 #[tokio::test]
 async fn an_answer_is_accepted_once_even_by_two_requests_at_the_same_time() -> anyhow::Result<()> {
-    let running = RunningStack::shared()?;
+    let running = running()?;
     let mut holder = Holder::new(&running, Role::Clinician).await?;
     let (earlier, answer) = (
         holder.answer_sign_in().await?,
@@ -181,8 +185,7 @@ async fn an_answer_is_accepted_once_even_by_two_requests_at_the_same_time() -> a
 
 #[tokio::test]
 async fn what_is_no_answer_of_the_accounts_passkey_signs_no_person_in() -> anyhow::Result<()> {
-    // From an address of its own, since the refusals of each address are recorded one by one up to a limit.
-    let running = RunningStack::shared()?.from_address(ADDRESS)?;
+    let running = running()?;
     let mut holder = Holder::new(&running, Role::Clinician).await?;
     let mut other = Holder::new(&running, Role::FrontDesk).await?;
     let anonymous = PageSession::anonymous(&running);
@@ -251,7 +254,7 @@ async fn what_is_no_answer_of_the_accounts_passkey_signs_no_person_in() -> anyho
 
 #[tokio::test]
 async fn a_copy_of_an_authenticator_is_refused_and_reported() -> anyhow::Result<()> {
-    let running = RunningStack::shared()?;
+    let running = running()?;
     let mut holder = Holder::new(&running, Role::Clinician).await?;
     for count in [5, 6] {
         holder.authenticator.sign_count = Some(count);
@@ -274,7 +277,7 @@ async fn a_copy_of_an_authenticator_is_refused_and_reported() -> anyhow::Result<
 #[tokio::test]
 async fn a_device_is_added_and_removed_with_a_recent_factor_and_the_last_one_stays()
 -> anyhow::Result<()> {
-    let running = RunningStack::shared()?;
+    let running = running()?;
     let mut enrolled = Enrolled::new(&running, Role::Clinician).await?;
     let mut browser = PageSession::anonymous(&running);
     let code = enrolled.recovery_codes.pop().context("a recovery code")?;
@@ -325,7 +328,7 @@ async fn a_device_is_added_and_removed_with_a_recent_factor_and_the_last_one_sta
 
 #[tokio::test]
 async fn a_reset_removes_passkeys() -> anyhow::Result<()> {
-    let running = RunningStack::shared()?;
+    let running = running()?;
     let mut holder = Holder::new(&running, Role::Clinician).await?;
     let session = holder.browser.get("/api/v1/session").await?;
     let person = session.expect_status(200)?.json()?["person"]["id"].clone();

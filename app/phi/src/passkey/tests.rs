@@ -53,7 +53,7 @@ fn created(algorithm: PasskeyAlgorithm) -> (Authenticator, RegistrationResponse)
 
 fn registered() -> (Authenticator, Passkey) {
     let (authenticator, response) = created(PasskeyAlgorithm::Es256);
-    let passkey = server().register(CHALLENGE, &response).unwrap();
+    let (passkey, _) = server().register(CHALLENGE, &response).unwrap();
     (authenticator, passkey)
 }
 
@@ -80,12 +80,14 @@ fn a_passkey_of_each_algorithm_signs_in_and_reads_back_from_its_bytes() {
     ] {
         let (mut authenticator, response) = created(algorithm);
         assert_eq!(response.challenge().unwrap(), CHALLENGE);
-        let passkey = server().register(CHALLENGE, &response).unwrap();
+        let (passkey, last) = server().register(CHALLENGE, &response).unwrap();
         let passkey = Passkey::from_bytes(&passkey.to_bytes()).unwrap();
         let response = assertion(&mut authenticator);
         assert_eq!(response.user_handle(), Some(user().handle));
         assert_eq!(response.credential_id(), passkey.credential_id());
-        server().verify(CHALLENGE, &passkey, &response).unwrap();
+        server()
+            .verify(CHALLENGE, &passkey, last, &response)
+            .unwrap();
     }
 }
 
@@ -116,7 +118,7 @@ fn a_response_to_another_challenge_or_of_another_origin_or_ceremony_is_refused()
     let (mut authenticator, passkey) = registered();
     let response = assertion(&mut authenticator);
     let verify = |challenge, response: &AssertionResponse| {
-        let verified = server().verify(challenge, &passkey, response);
+        let verified = server().verify(challenge, &passkey, 0, response);
         verified.map(|_| ()).unwrap_err()
     };
     assert_eq!(verify("b3RoZXI", &response), PasskeyError::Challenge);
@@ -197,7 +199,7 @@ fn another_relying_party_and_a_person_that_was_not_verified_are_refused() {
     let (mut authenticator, passkey) = registered();
     authenticator.flags = 0b001;
     let response = assertion(&mut authenticator);
-    let verified = server().verify(CHALLENGE, &passkey, &response);
+    let verified = server().verify(CHALLENGE, &passkey, 0, &response);
     assert_eq!(verified.unwrap_err(), PasskeyError::UserVerification);
 }
 
@@ -205,11 +207,11 @@ fn another_relying_party_and_a_person_that_was_not_verified_are_refused() {
 fn the_signature_covers_the_data_the_client_data_and_no_other_key() {
     let (mut authenticator, passkey) = registered();
     let verify = |response: &AssertionResponse| {
-        let verified = server().verify(CHALLENGE, &passkey, response);
+        let verified = server().verify(CHALLENGE, &passkey, 0, response);
         verified.map(|_| ()).unwrap_err()
     };
     let good = assertion(&mut authenticator);
-    server().verify(CHALLENGE, &passkey, &good).unwrap();
+    server().verify(CHALLENGE, &passkey, 0, &good).unwrap();
     let mut tampered = assertion(&mut authenticator);
     tampered.authenticator_data[36] ^= 1;
     assert_eq!(verify(&tampered), PasskeyError::Signature);
@@ -237,19 +239,18 @@ fn the_signature_covers_the_data_the_client_data_and_no_other_key() {
 #[test]
 fn a_counter_that_does_not_increase_is_that_of_a_copy() {
     let (mut authenticator, passkey) = registered();
-    let verify = |count, passkey: &Passkey, authenticator: &mut Authenticator| {
+    let verify = |count, last, authenticator: &mut Authenticator| {
         authenticator.sign_count = count;
         let response = assertion(authenticator);
-        server().verify(CHALLENGE, passkey, &response)
+        server().verify(CHALLENGE, &passkey, last, &response)
     };
-    let passkey = verify(None, &passkey, &mut authenticator).unwrap();
-    let passkey = verify(Some(41), &passkey, &mut authenticator).unwrap();
-    assert_eq!(passkey.sign_count, 42);
+    assert_eq!(verify(None, 0, &mut authenticator), Ok(0));
+    assert_eq!(verify(Some(41), 0, &mut authenticator), Ok(42));
     for count in [Some(41), Some(40), Some(0), None] {
-        let verified = verify(count, &passkey, &mut authenticator);
-        assert_eq!(verified.unwrap_err(), PasskeyError::Counter, "{count:?}");
+        let verified = verify(count, 42, &mut authenticator);
+        assert_eq!(verified, Err(PasskeyError::Counter), "{count:?}");
     }
-    verify(Some(42), &passkey, &mut authenticator).unwrap();
+    assert_eq!(verify(Some(42), 42, &mut authenticator), Ok(43));
 }
 
 #[test]

@@ -61,7 +61,7 @@ registry! {
     PersonName: String = "people", "name", 2, Multiple(64);
     /// A person's password string (argon2id, PHC form).
     CredentialPassword: String = "credentials", "password", 3, Multiple(128);
-    /// The secret of an authenticator: the key of a TOTP, a passkey with its counter, or the hash of a code.
+    /// The secret of an authenticator: the key of a TOTP, a passkey, or the hash of a code.
     AuthenticatorSecret: Vec<u8> = "authenticators", "secret", 4, Multiple(64);
 
     /// The reason for an emergency access to a chart.

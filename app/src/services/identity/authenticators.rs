@@ -142,9 +142,9 @@ impl Authenticator {
                 let code = zeroize::Zeroizing::new(code.replace(' ', ""));
                 let step = self
                     .totp_key()?
-                    .accepted_step(&code, now, self.row.last_step)?;
+                    .accepted_step(&code, now, self.row.last_counter)?;
                 AuthenticatorRow {
-                    last_step: Some(step),
+                    last_counter: Some(step),
                     ..self.row.clone()
                 }
             }

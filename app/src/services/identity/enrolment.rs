@@ -343,7 +343,7 @@ impl Identity {
             secret: scope.seal(row_id, &secret.to_vec())?,
             created_at: now,
             confirmed_at: Some(now),
-            last_step: None,
+            last_counter: None,
             ended_at: None,
             challenged_at: None,
             mac: RowMac::UNSET,

@@ -12,7 +12,6 @@ use audit::Assurance;
 use db::AuthenticatorRow;
 use db::CredentialRow;
 use phi::OrganizationId;
-use phi::Owner;
 use phi::PersonId;
 use phi::RecoveryCode;
 use phi::passkey::AssertionResponse;
@@ -92,7 +91,7 @@ impl Identity {
             let mut known = passkeys(&authenticators).into_iter();
             known.any(|known| known.credential_id() == new.credential_id())
         };
-        let Some(new) = new.filter(|new| !is_known(new)) else {
+        let Some((new, count)) = new.filter(|(new, _)| !is_known(new)) else {
             record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
             return Err(EnrolmentError::InvalidPasskey);
         };
@@ -100,7 +99,10 @@ impl Identity {
         let now = self.clock.now();
         let row = self.new_authenticator(account, kind, &secret, now);
         let confirmed = Confirmed {
-            row: Written::new(row.await?),
+            row: Written::new(AuthenticatorRow {
+                last_counter: Some(count),
+                ..row.await?
+            }),
             at: now,
             assurance: Assurance::Passkey,
         };
@@ -216,29 +218,31 @@ impl Identity {
             log_refusal(credential, PasskeyError::Challenge);
             return Ok(None);
         }
-        let passkey = match self.relying_party.verify(&challenge, &passkey, response) {
-            Ok(passkey) => passkey,
+        let row = &authenticator.row;
+        let last = row.last_counter.unwrap_or(0);
+        match self
+            .relying_party
+            .verify(&challenge, &passkey, last, response)
+        {
+            Ok(count) => Ok(Some(authenticator.used(AuthenticatorRow {
+                last_counter: Some(count),
+                challenged_at: Some(made_at),
+                ..row.clone()
+            }))),
             Err(reason) => {
                 log_refusal(credential, reason);
-                return Ok(None);
+                Ok(None)
             }
-        };
-        let owner = Owner::of_organization(organization);
-        let scope = self.keys.scope(organization, owner).await?;
-        let row = &authenticator.row;
-        Ok(Some(authenticator.used(AuthenticatorRow {
-            secret: scope.seal(row.row_id, &passkey.to_bytes())?,
-            challenged_at: Some(made_at),
-            ..row.clone()
-        })))
+        }
     }
 
-    /// The passkey of a response to a challenge for this account; none for whatever is wrong with it, which is logged.
+    /// The passkey of a response to a challenge for this account, with its counter; none for whatever is wrong with it, which is
+    /// logged.
     async fn registered(
         &self,
         account: (OrganizationId, PersonId),
         response: &str,
-    ) -> Result<Option<Passkey>, ServiceError> {
+    ) -> Result<Option<(Passkey, u32)>, ServiceError> {
         let registered = match RegistrationResponse::parse(response) {
             Ok(response) => {
                 let challenge = response.challenge().unwrap_or_default();
