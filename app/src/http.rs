@@ -3,11 +3,11 @@
 mod administration;
 mod api;
 mod authentication;
+mod authenticator_changes;
 mod body;
 mod chart_access;
 mod conditional;
 mod csrf;
-mod enrolment;
 mod fhir;
 mod fixed_document;
 mod health;

@@ -11,7 +11,7 @@ CREATE TABLE authenticators (
   secret       VARBINARY(2048) NOT NULL COMMENT 'sealed, organization scope: a TOTP key, a passkey, or the hash of a code',
   created_at   DATETIME(6)    NOT NULL COMMENT 'UTC',
   confirmed_at DATETIME(6)    NULL     COMMENT 'UTC; from when it is accepted; of an app, when its first code was',
-  last_counter INT UNSIGNED   NULL     COMMENT 'the time step of the latest accepted code, or the counter that a passkey sent last: none is accepted twice',
+  last_counter INT UNSIGNED   NULL     COMMENT 'the time step of the latest accepted code, or the counter that a passkey sent last (0 if it does not count): a lower or equal one is refused, except 0 after 0',
   challenged_at DATETIME(6)   NULL     COMMENT 'UTC; when the challenge was made that a passkey answered last: none made before is accepted',
   ended_at     DATETIME(6)    NULL     COMMENT 'UTC; when it was removed, replaced or used up',
   mac_key      BINARY(16)     NOT NULL,

@@ -1,4 +1,4 @@
-//! Authenticators of others: `pyotp` and Yubico's `fido2`, unmodified. They are installed when a test first needs them.
+//! Third-party authenticator libraries: `pyotp` and Yubico's `fido2`, unmodified. They are installed when a test first needs them.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,7 +19,7 @@ const LIBRARIES: Python = Python {
 const PROGRAM: &str = include_str!("../programs/sign-in/sign_in.py");
 
 /// Sets up an app and passkeys of each algorithm for an account without a second factor, and signs in with each, on a server
-/// whose certificate the CA in the file `authority` signed. Returns what the program says.
+/// whose certificate the CA in the file `authority` signed. Returns the output of the program.
 ///
 /// # Errors
 /// When the libraries cannot be installed, or the server does not do what they expect; shows the output.

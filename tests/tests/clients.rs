@@ -1,5 +1,5 @@
 //! Clients of others, unmodified, and HL7's example resources: the two tables of `app/fhir/README.md`, bulk exports, and
-//! authenticators.
+//! sign-in.
 
 #[cfg(test)]
 mod clients {

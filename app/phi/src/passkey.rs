@@ -16,14 +16,15 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use authenticator_data::AuthenticatorData;
+use authenticator_data::BACKUP_ELIGIBLE;
 use client_data::Ceremony;
 use client_data::ClientData;
 use public_key::PublicKey;
 
+pub use options::CeremonyOptions;
 pub use options::CreationOptions;
-pub use options::Options;
 pub use options::RequestOptions;
-pub use options::User;
+pub use options::UserEntity;
 pub use responses::AssertionResponse;
 pub use responses::RegistrationResponse;
 
@@ -31,22 +32,20 @@ pub use responses::RegistrationResponse;
 const FORMAT: u8 = 1;
 /// Maximum length of a credential id, in bytes (§5.8.3).
 const MAX_ID_BYTES: usize = 1023;
-/// The flag of a passkey that may be copied to other devices, in its format.
-const BACKUP_ELIGIBLE: u8 = 1;
 
-/// The reason why a response is not accepted, for the log: people see one text for all of them.
+/// The first check that a response does not pass, for the log: people see one text for all of them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PasskeyError {
-    /// It is not a response of the expected form.
+    /// JSON, CBOR or authenticator data is malformed.
     #[error("the response is malformed")]
-    Form,
-    /// It is of the other ceremony.
+    Malformed,
+    /// The client data is of the other ceremony.
     #[error("the response is of another ceremony")]
     Ceremony,
-    /// It answers another challenge.
-    #[error("the response answers another challenge")]
+    /// The client data has another challenge, or one that is not accepted any more.
+    #[error("the challenge of the response is not accepted")]
     Challenge,
-    /// It was made for a page of another origin, or for a page in a frame.
+    /// The client data is of a page of another origin, or of one in a frame of another origin.
     #[error("the response was made for another origin")]
     Origin,
     /// The authenticator signed for another relying party.
@@ -58,7 +57,7 @@ pub enum PasskeyError {
     /// The key is of an algorithm that was not offered, or is not a valid one.
     #[error("the public key is not one of a supported algorithm")]
     PublicKey,
-    /// It is of another passkey.
+    /// Another credential id, or another backup eligibility than at registration.
     #[error("the response is of another passkey")]
     Credential,
     /// The signature does not verify.
@@ -74,6 +73,7 @@ pub enum PasskeyError {
 pub struct RelyingParty {
     id: String,
     origin: String,
+    name: &'static str,
 }
 
 /// A passkey on record (§4, "credential record"), without what changes with each use.
@@ -84,33 +84,44 @@ pub struct Passkey {
     is_backup_eligible: bool,
 }
 
+/// A new passkey.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The passkey.
+    pub passkey: Passkey,
+    /// The signature counter of its authenticator.
+    pub sign_count: u32,
+}
+
 impl RelyingParty {
-    /// The server whose pages browsers see under an origin, such as `https://clinic.example:8443`.
+    /// The server whose pages browsers see under an origin, such as `https://clinic.example:8443`, with the name that
+    /// authenticators show.
     #[must_use]
-    pub fn new(origin: &str) -> Self {
+    pub fn new(origin: &str, name: &'static str) -> Self {
         let host = origin.split_once("://").map_or(origin, |(_, rest)| rest);
         let host = host.split_once(':').map_or(host, |(host, _)| host);
         Self {
             id: host.to_owned(),
             origin: origin.to_owned(),
+            name,
         }
     }
 
-    /// The new passkey of a response to a challenge (§7.1), with the counter of its authenticator.
+    /// The new passkey of a response to a challenge.
     ///
     /// # Errors
     ///
-    /// See [`PasskeyError`].
+    /// The first check of §7.1 that fails.
     pub fn register(
         &self,
         challenge: &str,
         response: &RegistrationResponse,
-    ) -> Result<(Passkey, u32), PasskeyError> {
+    ) -> Result<Registration, PasskeyError> {
         self.check_client_data(Ceremony::Create, challenge, &response.client_data)?;
         let data = responses::authenticator_data(&response.attestation_object)?;
         let data = AuthenticatorData::parse(data)?;
         self.check_authenticator_data(&data)?;
-        let credential = data.credential.ok_or(PasskeyError::Form)?;
+        let credential = data.credential.ok_or(PasskeyError::Malformed)?;
         if credential.id != response.credential_id.as_slice() {
             return Err(PasskeyError::Credential);
         }
@@ -119,19 +130,23 @@ impl RelyingParty {
             public_key: PublicKey::parse(credential.public_key)?,
             is_backup_eligible: data.is_backup_eligible,
         };
-        Ok((passkey, data.sign_count))
+        Ok(Registration {
+            passkey,
+            sign_count: data.sign_count,
+        })
     }
 
-    /// Verifies a response to a challenge (§7.2) after the one with the counter `last`. Returns the counter of this one.
+    /// Verifies a response to a challenge. `last_sign_count` is the signature counter of the latest response before; returns that of
+    /// this one.
     ///
     /// # Errors
     ///
-    /// See [`PasskeyError`].
+    /// The first check of §7.2 that fails.
     pub fn verify(
         &self,
         challenge: &str,
         passkey: &Passkey,
-        last: u32,
+        last_sign_count: u32,
         response: &AssertionResponse,
     ) -> Result<u32, PasskeyError> {
         if response.credential_id != passkey.credential_id {
@@ -149,8 +164,8 @@ impl RelyingParty {
             return Err(PasskeyError::Signature);
         }
         // An authenticator that does not count sends zero (§6.1.1).
-        let counts = data.sign_count != 0 || last != 0;
-        if counts && data.sign_count <= last {
+        let counts = data.sign_count != 0 || last_sign_count != 0;
+        if counts && data.sign_count <= last_sign_count {
             return Err(PasskeyError::Counter);
         }
         Ok(data.sign_count)
@@ -170,14 +185,14 @@ impl RelyingParty {
         if !bool::from(sent.ct_eq(challenge.as_bytes())) {
             return Err(PasskeyError::Challenge);
         }
-        if client_data.origin != self.origin || client_data.is_framed {
+        if client_data.origin != self.origin || client_data.is_cross_origin {
             return Err(PasskeyError::Origin);
         }
         Ok(())
     }
 
     fn check_authenticator_data(&self, data: &AuthenticatorData<'_>) -> Result<(), PasskeyError> {
-        if data.relying_party[..] != Sha256::digest(&self.id)[..] {
+        if data.rp_id_hash[..] != Sha256::digest(&self.id)[..] {
             return Err(PasskeyError::RelyingParty);
         }
         if !(data.is_user_present && data.is_user_verified) {

@@ -95,6 +95,36 @@ mod tests {
     }
 
     #[test]
+    fn hashes_of_another_implementation_verify_and_are_made_alike() {
+        // Made by argon2-cffi 25.1.0 (PyPI), `argon2.low_level.hash_secret`.
+        let known = [
+            (
+                "correct horse battery staple",
+                b"saltsaltsaltsalt",
+                "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$QKHrg5tayLGcN+Y0HVPNaBqykOVLUxlMkZycXE1uWRM",
+            ),
+            (
+                "p\u{e4}ssw\u{f6}rd \u{3a9}",
+                b"\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f",
+                "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$5TCMAvzOLl4iEwT8FjWF61qdmlnHVezgRwsJNn5lyGs",
+            ),
+            (
+                "",
+                b"0123456789abcdef",
+                "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$p9c4ucO/R2KPDN+PkWHKJ8BFh72sWSAvoB5iH9pNqCY",
+            ),
+        ];
+        for (password, salt, stored) in known {
+            let made = argon2id().hash_password_with_salt(password.as_bytes(), salt);
+            assert_eq!(made.unwrap().to_string(), stored);
+            assert!(verify(&password.into(), stored) && is_current(stored));
+        }
+        // Four lanes and 64 MiB.
+        let other = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2FsdA$opK/12lewr2z5YpUKucJCUXASikIGYN+qjR3vL2e8go";
+        assert!(verify(&known[0].0.into(), other) && !is_current(other));
+    }
+
+    #[test]
     fn a_hash_with_other_parameters_verifies_and_is_not_current() {
         let weaker = Params::new(8_192, 1, 1, None).unwrap();
         let weaker = Argon2::new(Algorithm::Argon2id, Version::V0x13, weaker);

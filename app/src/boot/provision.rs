@@ -11,7 +11,7 @@
 //! ```
 //!
 //! `totp` is the key of an authenticator app in base32 (RFC 6238: SHA-1, six digits, 30 seconds). It may be left out: then a
-//! person whose role needs a second factor sets it up at the first sign-in. `id` is the client id of a machine client, a random
+//! person whose role needs a second factor sets up a passkey or an app at the first sign-in. `id` is the client id of a machine client, a random
 //! UUID; `jwks` has its public keys.
 
 use access::Scopes;

@@ -66,7 +66,6 @@ pub(crate) async fn build(config: &Config, clock: Clock) -> anyhow::Result<AppSt
         indexes.clone(),
         trail.clone(),
         callers.clone(),
-        config.sessions,
         clock,
         &config.server.public_origin,
     ));

@@ -1,4 +1,5 @@
-//! The pages, rendered on the server. They work without script; the one script warns of the automatic logoff.
+//! The pages, rendered on the server. They work without script, except for passkeys: one script warns of the
+//! automatic logoff, one runs the ceremonies of passkeys.
 //!
 //! One file per page: its handler obtains a permit, acts and renders. [`layout`] has what surrounds a
 //! page, [`html`] the response (status, `Content-Security-Policy`, `no-store`). URLs and titles never
@@ -21,6 +22,7 @@ mod layout;
 mod numbers;
 pub(crate) mod organization;
 mod paging;
+mod passkey_form;
 mod patient_table;
 pub(crate) mod patients;
 pub(crate) mod people;

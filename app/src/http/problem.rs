@@ -108,7 +108,7 @@ impl Problem {
                  /second-factor, then sign in with it."
             }
             Self::StepUpRequired => {
-                "Show your second factor again: at /step-up, or by a new token. It counts for ten minutes."
+                "This needs a second factor from the last ten minutes: show it at /step-up, or request a new token."
             }
             Self::OutsideCareTeam => {
                 "You are not in this patient's care team. A member or the front desk can add you; in an \

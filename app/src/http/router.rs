@@ -171,6 +171,7 @@ fn page_routes() -> Vec<Route> {
         signed_in(routes!(pages::security::change_password)).sign_in(),
         signed_in(routes!(pages::security::end)),
         signed_in(routes!(pages::security::remove_device)),
+        signed_in(routes!(pages::security::renew_recovery_codes)),
         signed_in(routes!(pages::patients::show)),
         signed_in(routes!(pages::search::submit)).kept(),
         signed_in(routes!(pages::chart::show)),

@@ -60,10 +60,10 @@ pub(crate) const LIMIT_BY_CODE: RateLimit = RateLimit {
     burst: 30,
     interval: Duration::from_mins(288),
 };
-/// Rate limit of assertions of machine clients from one client address that are refused. Keys are not guessed, so that it only
+/// Rate limit of signatures, by machine clients and by passkeys, from one client address that are refused. Keys are not guessed, so that it only
 /// bounds the work: an attempt takes a millisecond, and some statements of the database. Sixty at once, for all clients behind
 /// one address after a restart with a wrong clock; then one a second.
-pub(crate) const LIMIT_BY_ASSERTION: RateLimit = RateLimit {
+pub(crate) const LIMIT_BY_SIGNATURE: RateLimit = RateLimit {
     burst: 60,
     interval: Duration::from_secs(1),
 };
@@ -84,6 +84,8 @@ pub(crate) const SET_UP_CODE_LIFETIME: time::Duration = time::Duration::days(3);
 /// Maximum number of sessions and tokens of a person that are listed.
 pub(crate) const MAX_LISTED_SESSIONS: u32 = 100;
 
+/// The lifetime of an authenticator app that is not confirmed.
+pub(crate) const UNCONFIRMED_LIFETIME: time::Duration = time::Duration::minutes(15);
 /// Maximum number of authenticator apps and passkeys of a person: a few devices.
 pub(crate) const MAX_DEVICES: u32 = 10;
 /// The number of recovery codes that are made at once, and the maximum of a person: as many as fit on a note.

@@ -3,12 +3,14 @@
 //! Every row that is read here decides access, so each is verified before it is used. A row that
 //! does not verify is reported as tampering, and authenticates no caller.
 
+mod account;
 mod account_change;
 mod administration;
+mod authenticator_apps;
+mod authenticator_changes;
 mod authenticators;
 mod client;
 mod client_assertion;
-mod enrolment;
 mod hashing;
 mod machine_clients;
 mod own_devices;
@@ -35,7 +37,6 @@ use crate::limits::sign_in::CLEANUP_ROWS_PER_STATEMENT;
 use crate::limits::sign_in::MAX_CLEANUP_STATEMENTS;
 use crate::services::blind_indexes::BlindIndexes;
 use crate::services::callers::Callers;
-use crate::services::callers::SessionLimits;
 use crate::services::clock::Clock;
 use crate::services::error::ServiceError;
 use crate::services::keys::Keys;
@@ -44,24 +45,26 @@ use hashing::HashingQueue;
 use passkey_challenges::PasskeyChallenges;
 use throttle::LoginThrottle;
 
+pub(crate) use account::Account;
 pub(crate) use administration::AdministrationError;
 pub(crate) use administration::Invitation;
 pub(crate) use administration::PersonChange;
 pub(crate) use administration::PersonSetUp;
+pub(crate) use authenticator_apps::NewAuthenticator;
+pub(crate) use authenticator_changes::AuthenticatorChangeError;
 pub(crate) use client::ClientPrefix;
 pub(crate) use client_assertion::ClientError;
 pub(crate) use client_assertion::ClientRequest;
 pub(crate) use client_assertion::VerifiedClient;
-pub(crate) use enrolment::EnrolmentError;
-pub(crate) use enrolment::NewAuthenticator;
 pub(crate) use machine_clients::ClientChange;
 pub(crate) use machine_clients::MachineClient;
 pub(crate) use machine_clients::NewClient;
+pub(crate) use own_devices::DeviceKind;
+pub(crate) use own_devices::OwnAuthenticators;
 pub(crate) use own_devices::OwnDevice;
 pub(crate) use own_sessions::OwnSession;
-pub(crate) use password::Account;
 pub(crate) use password::Credentials;
-pub(crate) use password::PasswordError;
+pub(crate) use password::CredentialsError;
 pub(crate) use password::VerifiedCredentials;
 pub(crate) use password_change::PasswordChangeError;
 pub(crate) use password_rules::WeakPassword;
@@ -84,7 +87,6 @@ pub(crate) struct Identity {
     indexes: BlindIndexes,
     trail: AuditTrail,
     callers: Callers,
-    limits: SessionLimits,
     clock: Clock,
     throttle: LoginThrottle,
     hashing: HashingQueue,
@@ -109,13 +111,12 @@ impl Identity {
         indexes: BlindIndexes,
         trail: AuditTrail,
         callers: Callers,
-        limits: SessionLimits,
         clock: Clock,
         origin: &str,
     ) -> Self {
         Self {
             challenges: PasskeyChallenges::new(keys.clone(), clock),
-            relying_party: RelyingParty::new(origin),
+            relying_party: RelyingParty::new(origin, product::TITLE),
             throttle: LoginThrottle::new(database.clone(), keys.clone(), clock),
             hashing: HashingQueue::new(),
             database,
@@ -123,7 +124,6 @@ impl Identity {
             indexes,
             trail,
             callers,
-            limits,
             clock,
         }
     }

@@ -26,9 +26,9 @@ use crate::services::error::ServiceError;
 use crate::services::identity::Account;
 use crate::services::identity::ClientPrefix;
 use crate::services::identity::Credentials;
+use crate::services::identity::CredentialsError;
 use crate::services::identity::Identity;
 use crate::services::identity::NewSession;
-use crate::services::identity::PasswordError;
 use crate::services::identity::SessionRenewal;
 use crate::services::identity::SetUp;
 use crate::services::identity::SetUpError;
@@ -115,7 +115,8 @@ impl SignIn {
         origin: RequestOrigin,
         response: &str,
     ) -> Result<NewSession, SignInError> {
-        match self.identity.verify_passkey(response).await {
+        let verified = self.identity.verify_passkey(response, origin.source);
+        match verified.await {
             Ok(verified) => self.begin(verified, CredentialKind::Session, origin).await,
             Err(error) => Err(self.refused_passkey(origin, error).await),
         }
@@ -275,29 +276,36 @@ impl SignIn {
         &self,
         origin: RequestOrigin,
         email: &str,
-        error: PasswordError,
+        error: CredentialsError,
     ) -> SignInError {
         let recorded = self.record_error(origin, email, &error).await;
         match (recorded, error) {
-            (Err(error), _) | (Ok(()), PasswordError::Service(error)) => error.into(),
-            (Ok(()), PasswordError::InvalidCredentials { .. }) => SignInError::InvalidCredentials,
-            (Ok(()), PasswordError::Throttled { wait, .. }) => {
+            (Err(error), _) | (Ok(()), CredentialsError::Service(error)) => error.into(),
+            (Ok(()), CredentialsError::InvalidCredentials { .. }) => {
+                SignInError::InvalidCredentials
+            }
+            (Ok(()), CredentialsError::Throttled { wait, .. }) => {
                 ServiceError::too_many_attempts(wait).into()
             }
         }
     }
 
-    /// Records a refused passkey, which no throttle counts. Returns the error for the client.
-    async fn refused_passkey(&self, origin: RequestOrigin, error: PasswordError) -> SignInError {
-        match error {
-            PasswordError::InvalidCredentials { account } => {
-                match self.record_refusal(origin, account, None).await {
-                    Ok(()) => SignInError::InvalidCredentials,
-                    Err(error) => error.into(),
-                }
+    /// Records or counts a refused passkey. Returns the error for the client.
+    async fn refused_passkey(&self, origin: RequestOrigin, error: CredentialsError) -> SignInError {
+        let (account, throttling, refusal) = match error {
+            CredentialsError::InvalidCredentials { account } => {
+                (account, None, SignInError::InvalidCredentials)
             }
-            PasswordError::Throttled { wait, .. } => ServiceError::too_many_attempts(wait).into(),
-            PasswordError::Service(error) => error.into(),
+            CredentialsError::Throttled { limiter, wait } => (
+                None,
+                Some(Throttling { limiter, wait }),
+                ServiceError::too_many_attempts(wait).into(),
+            ),
+            CredentialsError::Service(error) => return error.into(),
+        };
+        match self.record_refusal(origin, account, throttling).await {
+            Ok(()) => refusal,
+            Err(error) => error.into(),
         }
     }
 
@@ -305,13 +313,13 @@ impl SignIn {
         &self,
         origin: RequestOrigin,
         email: &str,
-        error: &PasswordError,
+        error: &CredentialsError,
     ) -> Result<(), ServiceError> {
         match error {
-            PasswordError::InvalidCredentials { account } => {
+            CredentialsError::InvalidCredentials { account } => {
                 Ok(self.record_refusal(origin, *account, None).await?)
             }
-            PasswordError::Throttled { limiter, wait } => {
+            CredentialsError::Throttled { limiter, wait } => {
                 let throttling = Throttling {
                     limiter: *limiter,
                     wait: *wait,
@@ -326,7 +334,7 @@ impl SignIn {
                     .record_refusal(origin, account, Some(throttling))
                     .await?)
             }
-            PasswordError::Service(_) => Ok(()),
+            CredentialsError::Service(_) => Ok(()),
         }
     }
 

@@ -36,7 +36,7 @@ pub use client_key::issue_client_token;
 pub use client_key::token_form;
 pub use passkey::Authenticator;
 pub use passkey::PasskeyAlgorithm;
-pub use passkey::VERIFIED;
+pub use passkey::USER_VERIFIED_FLAGS;
 pub use token::Credentials;
 pub use token::InvalidCredentials;
 pub use token::issue_token;

@@ -20,8 +20,8 @@ use minicbor::Encoder;
 use serde_json::Value;
 use serde_json::json;
 
-/// The flags of a person that was verified by a device which keeps its keys: user present, and user verified (§6.1).
-pub const VERIFIED: u8 = 0b101;
+/// User present and user verified, not backup eligible (§6.1).
+pub const USER_VERIFIED_FLAGS: u8 = 0b101;
 /// The flag of data with a new passkey.
 const HAS_CREDENTIAL: u8 = 1 << 6;
 
@@ -73,7 +73,7 @@ impl Authenticator {
             credential_id,
             relying_party: text(options, "/rp/id")?.to_owned(),
             user_handle: BASE64_URL_SAFE_NO_PAD.decode(user)?,
-            flags: VERIFIED,
+            flags: USER_VERIFIED_FLAGS,
             sign_count: None,
         };
         let response = authenticator.attestation(origin, options)?;

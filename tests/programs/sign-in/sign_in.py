@@ -1,4 +1,4 @@
-"""Sets up an authenticator app (pyotp) and a passkey (python-fido2) for an account, and signs in with each.
+"""Sets up an authenticator app (pyotp) and a passkey of each algorithm (python-fido2) for an account, and signs in with each.
 
 Variables: URL, CA, EMAIL, PASSWORD. Exits with a traceback when the server does not do what these libraries expect.
 """

@@ -38,7 +38,7 @@ pub(super) struct Browser {
 }
 
 impl Browser {
-    /// Opens a window in which the script of pages is not loaded. The driver needs scripts of its own.
+    /// Opens a window in which the scripts of pages are not loaded. The driver needs scripts of its own.
     pub(super) async fn open_without_script(status: &Status) -> Self {
         let browser = Self::open(status, DESKTOP).await;
         browser.command("Network.enable", json!({})).await;

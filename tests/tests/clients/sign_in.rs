@@ -1,4 +1,4 @@
-//! Authenticators of others sign in.
+//! Third-party authenticator libraries sign in.
 
 use tests::Clinic;
 use tests::Role;

@@ -7,7 +7,7 @@ use tests::Role;
 use tests::RunningStack;
 
 /// Every route that requires authentication, with a method that it supports.
-const PROTECTED_ROUTES: [(&str, &str); 51] = [
+const PROTECTED_ROUTES: [(&str, &str); 52] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/"),
     ("POST", "/fhir/Patient/_search"),
@@ -60,6 +60,7 @@ const PROTECTED_ROUTES: [(&str, &str); 51] = [
     ("POST", "/security/password"),
     ("POST", "/security/end"),
     ("POST", "/security/devices/remove"),
+    ("POST", "/security/recovery-codes"),
     ("POST", "/people/11111111-2222-4333-8444-555555555555"),
     ("POST", "/people/11111111-2222-4333-8444-555555555555/reset"),
     ("GET", "/api/v1/account/sessions"),

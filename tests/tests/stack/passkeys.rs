@@ -1,4 +1,4 @@
-//! Passkeys, with an authenticator in software: set up in a session, usable alone from then on, each answer accepted once.
+//! Passkeys, with an authenticator in software: set up in a session, usable alone from then on, each response accepted once.
 
 use std::net::Ipv4Addr;
 
@@ -53,17 +53,25 @@ impl<'r> Holder<'r> {
         })
     }
 
-    /// The answer of the authenticator to new options of a page.
-    async fn answer(&mut self, browser: &PageSession, page: &str) -> anyhow::Result<String> {
+    /// The id of the person.
+    async fn person(&self) -> anyhow::Result<String> {
+        let session = self.browser.get("/api/v1/session").await?;
+        let session = session.expect_status(200)?.json()?;
+        let id = session["person"]["id"].as_str().context("an id")?;
+        Ok(id.to_owned())
+    }
+
+    /// The response of the authenticator to new options of a page.
+    async fn respond(&mut self, browser: &PageSession, page: &str) -> anyhow::Result<String> {
         let options = options(browser, page).await?;
         self.authenticator
             .assertion(&origin(self.running), &options)
     }
 
-    /// The answer to new options of the sign-in page.
-    async fn answer_sign_in(&mut self) -> anyhow::Result<String> {
+    /// The response to new options of the sign-in page.
+    async fn respond_to_sign_in(&mut self) -> anyhow::Result<String> {
         let browser = PageSession::anonymous(self.running);
-        self.answer(&browser, "/sign-in/passkey").await
+        self.respond(&browser, "/sign-in/passkey").await
     }
 }
 
@@ -98,19 +106,28 @@ async fn send(
     path: &str,
     response: &str,
 ) -> anyhow::Result<TestResponse> {
-    let sent = browser.post(path, &[("response", response)]).await?;
+    submit(browser, path, ("response", response)).await
+}
+
+/// Sends a form with one field, and takes the cookie of a new session.
+async fn submit(
+    browser: &mut PageSession,
+    path: &str,
+    field: (&str, &str),
+) -> anyhow::Result<TestResponse> {
+    let sent = browser.post(path, &[field]).await?;
     if let Some((cookie, _)) = sent.header("set-cookie").split_once(';') {
         cookie.clone_into(&mut browser.cookie);
     }
     Ok(sent)
 }
 
-/// Signs in with the answer of a passkey.
-async fn sign_in_with(running: &RunningStack, answer: &str) -> anyhow::Result<TestResponse> {
+/// Signs in with the response of a passkey.
+async fn sign_in_with(running: &RunningStack, response: &str) -> anyhow::Result<TestResponse> {
     send(
         &mut PageSession::anonymous(running),
         "/sign-in/passkey",
-        answer,
+        response,
     )
     .await
 }
@@ -123,8 +140,8 @@ async fn a_passkey_signs_in_alone_and_the_password_alone_no_longer_does() -> any
     holder.browser.get("/patients").await?.expect_status(200)?;
     assert_eq!(holder.recovery_codes.len(), 10);
     let mut browser = PageSession::anonymous(&running);
-    let answer = holder.answer(&browser, "/sign-in/passkey").await?;
-    let fields = [("response", answer.as_str()), ("next", "/security")];
+    let response = holder.respond(&browser, "/sign-in/passkey").await?;
+    let fields = [("response", response.as_str()), ("next", "/security")];
     let signed_in = browser.post("/sign-in/passkey", &fields).await?;
     let signed_in = signed_in.expect_status(303)?;
     assert_eq!(signed_in.header("location"), "/security");
@@ -157,14 +174,14 @@ async fn a_passkey_signs_in_alone_and_the_password_alone_no_longer_does() -> any
 }
 
 #[tokio::test]
-async fn an_answer_is_accepted_once_even_by_two_requests_at_the_same_time() -> anyhow::Result<()> {
+async fn a_response_is_accepted_once_even_by_two_requests_at_the_same_time() -> anyhow::Result<()> {
     let running = running()?;
     let mut holder = Holder::new(&running, Role::Clinician).await?;
-    let (earlier, answer) = (
-        holder.answer_sign_in().await?,
-        holder.answer_sign_in().await?,
+    let (earlier, response) = (
+        holder.respond_to_sign_in().await?,
+        holder.respond_to_sign_in().await?,
     );
-    let attempts = [(); 6].map(|()| sign_in_with(&running, &answer));
+    let attempts = [(); 6].map(|()| sign_in_with(&running, &response));
     let statuses = try_join_all(attempts).await?;
     let accepted = statuses.iter().filter(|it| it.status == 303).count();
     assert_eq!(accepted, 1);
@@ -174,38 +191,40 @@ async fn an_answer_is_accepted_once_even_by_two_requests_at_the_same_time() -> a
             .all(|it| [303, 401].contains(&it.status.as_u16()))
     );
     // Nor one to a challenge that is older than the one that was answered last.
-    for answer in [&answer, &earlier] {
-        let replayed = sign_in_with(&running, answer).await?;
+    for response in [&response, &earlier] {
+        let replayed = sign_in_with(&running, response).await?;
         assert_eq!(replayed.status, 401);
     }
-    let answer = holder.answer_sign_in().await?;
-    sign_in_with(&running, &answer).await?.expect_status(303)?;
+    let response = holder.respond_to_sign_in().await?;
+    sign_in_with(&running, &response)
+        .await?
+        .expect_status(303)?;
     Ok(())
 }
 
 #[tokio::test]
-async fn what_is_no_answer_of_the_accounts_passkey_signs_no_person_in() -> anyhow::Result<()> {
+async fn a_response_that_is_not_of_the_accounts_passkey_is_refused() -> anyhow::Result<()> {
     let running = running()?;
     let mut holder = Holder::new(&running, Role::Clinician).await?;
-    let mut other = Holder::new(&running, Role::FrontDesk).await?;
+    let other = Holder::new(&running, Role::FrontDesk).await?;
     let anonymous = PageSession::anonymous(&running);
-    let good = holder.answer_sign_in().await?;
+    let good = holder.respond_to_sign_in().await?;
     let mut refused = vec![String::new(), "{}".to_owned(), "x".repeat(40_000)];
     // Of another page, of a person that was not verified, and for another account.
     let request = options(&anonymous, "/sign-in/passkey").await?;
     let evil = "https://evil.example";
     refused.push(holder.authenticator.assertion(evil, &request)?);
     holder.authenticator.flags = 1;
-    refused.push(holder.answer_sign_in().await?);
-    holder.authenticator.flags = https_client::VERIFIED;
+    refused.push(holder.respond_to_sign_in().await?);
+    holder.authenticator.flags = https_client::USER_VERIFIED_FLAGS;
     let handle = holder.authenticator.user_handle.clone();
     holder
         .authenticator
         .user_handle
         .clone_from(&other.authenticator.user_handle);
-    refused.push(holder.answer_sign_in().await?);
+    refused.push(holder.respond_to_sign_in().await?);
     holder.authenticator.user_handle = vec![0; 32];
-    refused.push(holder.answer_sign_in().await?);
+    refused.push(holder.respond_to_sign_in().await?);
     holder.authenticator.user_handle = handle;
     // To challenges that are not those of a sign-in, or that were not made here.
     let creation = options(&other.browser, "/second-factor/passkey").await?;
@@ -224,8 +243,8 @@ async fn what_is_no_answer_of_the_accounts_passkey_signs_no_person_in() -> anyho
         );
     }
     let mut pages = Vec::new();
-    for answer in &refused {
-        let response = sign_in_with(&running, answer).await?;
+    for response in &refused {
+        let response = sign_in_with(&running, response).await?;
         let response = response.expect_status(401)?;
         assert!(response.header("set-cookie").is_empty());
         pages.push(response.text());
@@ -234,7 +253,14 @@ async fn what_is_no_answer_of_the_accounts_passkey_signs_no_person_in() -> anyho
     pages.dedup();
     assert_eq!(pages.len(), 1, "{pages:?}");
     sign_in_with(&running, &good).await?.expect_status(303)?;
-    // A session is not stepped up by a passkey of another person.
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_is_stepped_up_by_a_passkey_of_its_person_alone() -> anyhow::Result<()> {
+    let running = running()?;
+    let mut holder = Holder::new(&running, Role::Clinician).await?;
+    let mut other = Holder::new(&running, Role::FrontDesk).await?;
     let request = options(&other.browser, "/step-up/passkey").await?;
     let mut open_request = request.clone();
     open_request["allowCredentials"] = Value::Array(Vec::new());
@@ -258,12 +284,14 @@ async fn a_copy_of_an_authenticator_is_refused_and_reported() -> anyhow::Result<
     let mut holder = Holder::new(&running, Role::Clinician).await?;
     for count in [5, 6] {
         holder.authenticator.sign_count = Some(count);
-        let answer = holder.answer_sign_in().await?;
-        sign_in_with(&running, &answer).await?.expect_status(303)?;
+        let response = holder.respond_to_sign_in().await?;
+        sign_in_with(&running, &response)
+            .await?
+            .expect_status(303)?;
     }
     holder.authenticator.sign_count = Some(3);
-    let answer = holder.answer_sign_in().await?;
-    let refused = sign_in_with(&running, &answer).await?;
+    let response = holder.respond_to_sign_in().await?;
+    let refused = sign_in_with(&running, &response).await?;
     assert_eq!(refused.status, 401);
     let alerts = running.logs()?;
     let id = refused.header("x-request-id");
@@ -302,21 +330,34 @@ async fn a_device_is_added_and_removed_with_a_recent_factor_and_the_last_one_sta
     let devices = page.split("name=\"device\" value=\"").skip(1);
     let devices: Vec<&str> = devices.filter_map(|it| it.get(..36)).collect();
     assert_eq!(devices.len(), 2, "{page}");
-    let remove = async |device: &str| {
-        let fields = [("device", device)];
-        let response = browser.post("/security/devices/remove", &fields);
-        anyhow::Ok(response.await?.status.as_u16())
+    let remove = async |browser: &mut PageSession, device: &str| {
+        let removed = submit(browser, "/security/devices/remove", ("device", device));
+        anyhow::Ok(removed.await?.status.as_u16())
     };
     let stranger = Holder::new(&running, Role::Clinician).await?;
     let fields = [("device", devices[0])];
     let foreign = stranger.browser.post("/security/devices/remove", &fields);
     assert_eq!(foreign.await?.status, 404);
-    assert_eq!(remove(devices[1]).await?, 303);
-    assert_eq!(remove(devices[1]).await?, 404);
-    assert_eq!(remove(devices[0]).await?, 400);
+    // A session that was begun with the device may be in other hands: all others end.
     let request = options(&PageSession::anonymous(&running), "/sign-in/passkey").await?;
-    let answer = first.assertion(&origin(&running), &request)?;
-    assert_eq!(sign_in_with(&running, &answer).await?.status, 401);
+    let response = first.assertion(&origin(&running), &request)?;
+    let mut elsewhere = PageSession::anonymous(&running);
+    send(&mut elsewhere, "/sign-in/passkey", &response)
+        .await?
+        .expect_status(303)?;
+    assert_eq!(remove(&mut browser, devices[1]).await?, 303);
+    assert_eq!(elsewhere.get("/security").await?.status, 303);
+    assert_eq!(remove(&mut browser, devices[1]).await?, 404);
+    assert_eq!(remove(&mut browser, devices[0]).await?, 400);
+    let request = options(&PageSession::anonymous(&running), "/sign-in/passkey").await?;
+    let response = first.assertion(&origin(&running), &request)?;
+    assert_eq!(sign_in_with(&running, &response).await?.status, 401);
+    let former = enrolled.recovery_codes.pop().context("a recovery code")?;
+    let page = browser.post("/security/recovery-codes", &[]).await?;
+    let page = page.expect_status(200)?.text();
+    assert_eq!(page.matches("<li><code>").count(), 10, "{page}");
+    let refused = sign_in(&running, &enrolled.account, &former).await?;
+    assert_eq!(refused.status, 401);
     // A session of the password alone changes nothing on an account that has a device.
     let options = enrolled
         .single
@@ -330,15 +371,57 @@ async fn a_device_is_added_and_removed_with_a_recent_factor_and_the_last_one_sta
 async fn a_reset_removes_passkeys() -> anyhow::Result<()> {
     let running = running()?;
     let mut holder = Holder::new(&running, Role::Clinician).await?;
-    let session = holder.browser.get("/api/v1/session").await?;
-    let person = session.expect_status(200)?.json()?["person"]["id"].clone();
-    let person = person.as_str().context("an id")?;
+    let person = holder.person().await?;
     let administrator = running
         .sign_in(Role::SecurityAdmin, Clinic::Riverside)
         .await?;
     let path = format!("/api/v1/people/{person}/reset");
     administrator.post(&path).await?.expect_status(201)?;
-    let answer = holder.answer_sign_in().await?;
-    assert_eq!(sign_in_with(&running, &answer).await?.status, 401);
+    let response = holder.respond_to_sign_in().await?;
+    assert_eq!(sign_in_with(&running, &response).await?.status, 401);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_suspended_person_signs_in_by_no_passkey() -> anyhow::Result<()> {
+    let running = running()?;
+    let mut holder = Holder::new(&running, Role::Clinician).await?;
+    let administrator = running
+        .sign_in(Role::SecurityAdmin, Clinic::Riverside)
+        .await?;
+    let path = format!("/people/{}", holder.person().await?);
+    let suspended = administrator.form(&path, &[("active", "false")]).await?;
+    suspended.expect_status(303)?;
+    let response = holder.respond_to_sign_in().await?;
+    assert_eq!(sign_in_with(&running, &response).await?.status, 401);
+    administrator.form(&path, &[("active", "true")]).await?;
+    let response = holder.respond_to_sign_in().await?;
+    sign_in_with(&running, &response)
+        .await?
+        .expect_status(303)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_credential_that_is_put_back_steps_no_session_up() -> anyhow::Result<()> {
+    let running = running()?;
+    let mut holder = Holder::new(&running, Role::Clinician).await?;
+    let person: uuid::Uuid = holder.person().await?.parse()?;
+    let mut attacker = running.attacker().await?;
+    let mut former = Vec::new();
+    for column in ["mac", "mac_key"] {
+        let sql = format!("SELECT {column} FROM credentials WHERE person = ?");
+        former.push(attacker.bytes(&sql, &[person.as_bytes()]).await?);
+    }
+    let renewed = holder.browser.post("/security/recovery-codes", &[]).await?;
+    renewed.expect_status(200)?;
+    let back = "UPDATE credentials SET authenticator_changes = authenticator_changes - 1, \
+                recovery_codes_at = second_factor_at, mac = ?, mac_key = ? WHERE person = ?";
+    let values: [&[u8]; 3] = [&former[0], &former[1], person.as_bytes()];
+    assert_eq!(attacker.execute(back, &values).await?, 1);
+    let browser = holder.browser.clone();
+    let response = holder.respond(&browser, "/step-up/passkey").await?;
+    let refused = send(&mut holder.browser, "/step-up/passkey", &response).await?;
+    assert_eq!(refused.status, 500, "{}", refused.text());
+    running.expect_reported(&refused, &["credentials"]).await
 }

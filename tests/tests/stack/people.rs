@@ -179,6 +179,16 @@ async fn another_role_ends_the_sessions_of_the_former_one() -> anyhow::Result<()
         .await?
         .expect_status(200)?;
     assert_eq!(client.search(&[("family", "smith")]).await?.status, 403);
+    // By the page.
+    let page = format!("/people/{id}");
+    for (role, status) in [("patient", 400), ("service", 400), ("front_desk", 303)] {
+        let changed = admin.form(&page, &[("role", role)]).await?;
+        assert_eq!(changed.status, status, "{role}");
+    }
+    assert!(!is_signed_in(&client).await?);
+    let client = enrolled.client(&running).await?;
+    let session = client.get("/api/v1/session").await?.expect_status(200)?;
+    assert_eq!(session.json()?["role"], "front_desk");
     Ok(())
 }
 

@@ -10,7 +10,7 @@ const USER_PRESENT: u8 = 1;
 /// The authenticator verified the person, by a PIN or a biometric.
 const USER_VERIFIED: u8 = 1 << 2;
 /// The passkey may be copied to other devices.
-const BACKUP_ELIGIBLE: u8 = 1 << 3;
+pub(super) const BACKUP_ELIGIBLE: u8 = 1 << 3;
 /// The passkey is on more than one device.
 const BACKED_UP: u8 = 1 << 4;
 /// A new passkey is part of the data.
@@ -18,12 +18,12 @@ const HAS_CREDENTIAL: u8 = 1 << 6;
 /// Outputs of extensions are part of the data.
 const HAS_EXTENSIONS: u8 = 1 << 7;
 /// Length of an AAGUID, the model of an authenticator, in bytes.
-const MODEL_BYTES: usize = 16;
+const AAGUID_BYTES: usize = 16;
 
 /// Parsed authenticator data.
 pub(super) struct AuthenticatorData<'b> {
     /// SHA-256 of the relying party's id.
-    pub(super) relying_party: &'b [u8; 32],
+    pub(super) rp_id_hash: &'b [u8; 32],
     pub(super) is_user_present: bool,
     pub(super) is_user_verified: bool,
     pub(super) is_backup_eligible: bool,
@@ -44,13 +44,13 @@ impl<'b> AuthenticatorData<'b> {
     ///
     /// # Errors
     ///
-    /// [`PasskeyError::Form`] for other bytes, also for bytes that follow.
+    /// [`PasskeyError::Malformed`] for other bytes, also for bytes that follow.
     pub(super) fn parse(bytes: &'b [u8]) -> Result<Self, PasskeyError> {
-        Self::parsed(bytes).ok_or(PasskeyError::Form)
+        Self::parsed(bytes).ok_or(PasskeyError::Malformed)
     }
 
     fn parsed(bytes: &'b [u8]) -> Option<Self> {
-        let (relying_party, rest) = bytes.split_first_chunk::<32>()?;
+        let (rp_id_hash, rest) = bytes.split_first_chunk::<32>()?;
         let (&flags, rest) = rest.split_first()?;
         let (sign_count, mut rest) = rest.split_first_chunk::<4>()?;
         let has = |flag| flags & flag != 0;
@@ -67,7 +67,7 @@ impl<'b> AuthenticatorData<'b> {
             (_, rest) = split_value(rest)?;
         }
         rest.is_empty().then_some(Self {
-            relying_party,
+            rp_id_hash,
             is_user_present: has(USER_PRESENT),
             is_user_verified: has(USER_VERIFIED),
             is_backup_eligible: has(BACKUP_ELIGIBLE),
@@ -78,7 +78,7 @@ impl<'b> AuthenticatorData<'b> {
 }
 
 fn attested_credential(bytes: &[u8]) -> Option<(AttestedCredential<'_>, &[u8])> {
-    let (_model, rest) = bytes.split_at_checked(MODEL_BYTES)?;
+    let (_aaguid, rest) = bytes.split_at_checked(AAGUID_BYTES)?;
     let (length, rest) = rest.split_first_chunk::<2>()?;
     let length = usize::from(u16::from_be_bytes(*length));
     if length == 0 || length > MAX_ID_BYTES {

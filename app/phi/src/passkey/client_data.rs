@@ -23,12 +23,12 @@ pub(super) struct ClientData {
     /// The origin of the page.
     pub(super) origin: String,
     /// Whether the page was in a frame of another origin.
-    pub(super) is_framed: bool,
+    pub(super) is_cross_origin: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Collected {
+struct CollectedClientData {
     r#type: Ceremony,
     challenge: String,
     origin: String,
@@ -42,15 +42,15 @@ impl ClientData {
     ///
     /// # Errors
     ///
-    /// [`PasskeyError::Form`].
+    /// [`PasskeyError::Malformed`].
     pub(super) fn parse(json: &[u8]) -> Result<Self, PasskeyError> {
-        let collected = serde_json::from_slice::<Collected>(json);
-        let collected = collected.map_err(|_malformed| PasskeyError::Form)?;
+        let collected = serde_json::from_slice::<CollectedClientData>(json);
+        let collected = collected.map_err(|_malformed| PasskeyError::Malformed)?;
         Ok(Self {
             ceremony: collected.r#type,
             challenge: collected.challenge,
             origin: collected.origin,
-            is_framed: collected.cross_origin || collected.top_origin.is_some(),
+            is_cross_origin: collected.cross_origin || collected.top_origin.is_some(),
         })
     }
 }

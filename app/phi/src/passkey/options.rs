@@ -15,8 +15,8 @@ const PUBLIC_KEY: &str = "public-key";
 const REQUIRED: &str = "required";
 
 /// The account that a passkey is made for, by the names that an authenticator shows.
-#[derive(Clone, Copy, Debug)]
-pub struct User<'a> {
+#[derive(Clone, Copy)]
+pub struct UserEntity<'a> {
     /// The user handle, which names the account at sign-in: at most 64 bytes, of random ids (§5.4.3).
     pub handle: &'a [u8],
     /// The name of the account, such as an e-mail address.
@@ -27,26 +27,26 @@ pub struct User<'a> {
 
 /// What the options of both ceremonies share.
 #[derive(Clone, Copy, Debug)]
-pub struct Options<'a> {
+pub struct CeremonyOptions<'a> {
     /// The challenge, in base64url.
     pub challenge: &'a str,
-    /// The time that a person has, in milliseconds.
-    pub timeout: u32,
-    /// The passkeys of the account: its authenticators make no further one, or one of them must answer. Any may, if there are none.
+    /// The time that a person has.
+    pub timeout_milliseconds: u32,
+    /// The passkeys of the account: its authenticators make no further one, or one of them must respond. Any may, if there are none.
     pub passkeys: &'a [Passkey],
 }
 
 /// The options of a registration.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreationOptions {
-    rp: Server,
-    user: Account,
+    rp: RelyingPartyEntity,
+    user: SerializedUser,
     challenge: String,
     pub_key_cred_params: Vec<Algorithm>,
     timeout: u32,
-    exclude_credentials: Vec<Credential>,
-    authenticator_selection: Selection,
+    exclude_credentials: Vec<CredentialDescriptor>,
+    authenticator_selection: AuthenticatorSelection,
     attestation: &'static str,
 }
 
@@ -57,19 +57,19 @@ pub struct RequestOptions {
     challenge: String,
     timeout: u32,
     rp_id: String,
-    allow_credentials: Vec<Credential>,
+    allow_credentials: Vec<CredentialDescriptor>,
     user_verification: &'static str,
 }
 
 #[derive(Debug, Serialize)]
-struct Server {
+struct RelyingPartyEntity {
     id: String,
     name: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Account {
+struct SerializedUser {
     id: String,
     name: String,
     display_name: String,
@@ -82,47 +82,46 @@ struct Algorithm {
 }
 
 #[derive(Debug, Serialize)]
-struct Credential {
+struct CredentialDescriptor {
     r#type: &'static str,
     id: String,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Selection {
+struct AuthenticatorSelection {
     resident_key: &'static str,
     require_resident_key: bool,
     user_verification: &'static str,
 }
 
 impl RelyingParty {
-    /// The options with which a browser makes a passkey for an account. `name` is that of the server.
+    /// The options of a registration (§5.4).
     #[must_use]
     pub fn creation_options(
         &self,
-        name: &'static str,
-        user: User<'_>,
-        options: Options<'_>,
+        user: UserEntity<'_>,
+        options: CeremonyOptions<'_>,
     ) -> CreationOptions {
         let algorithms = ALGORITHMS.into_iter().map(|alg| Algorithm {
             r#type: PUBLIC_KEY,
             alg,
         });
         CreationOptions {
-            rp: Server {
+            rp: RelyingPartyEntity {
                 id: self.id.clone(),
-                name,
+                name: self.name,
             },
-            user: Account {
+            user: SerializedUser {
                 id: URL_SAFE_NO_PAD.encode(user.handle),
                 name: user.name.to_owned(),
                 display_name: user.display_name.to_owned(),
             },
             challenge: options.challenge.to_owned(),
             pub_key_cred_params: algorithms.collect(),
-            timeout: options.timeout,
+            timeout: options.timeout_milliseconds,
             exclude_credentials: credentials(options.passkeys),
-            authenticator_selection: Selection {
+            authenticator_selection: AuthenticatorSelection {
                 resident_key: REQUIRED,
                 require_resident_key: true,
                 user_verification: REQUIRED,
@@ -131,12 +130,12 @@ impl RelyingParty {
         }
     }
 
-    /// The options with which a browser answers for a passkey.
+    /// The options of an authentication (§5.5).
     #[must_use]
-    pub fn request_options(&self, options: Options<'_>) -> RequestOptions {
+    pub fn request_options(&self, options: CeremonyOptions<'_>) -> RequestOptions {
         RequestOptions {
             challenge: options.challenge.to_owned(),
-            timeout: options.timeout,
+            timeout: options.timeout_milliseconds,
             rp_id: self.id.clone(),
             allow_credentials: credentials(options.passkeys),
             user_verification: REQUIRED,
@@ -144,8 +143,8 @@ impl RelyingParty {
     }
 }
 
-fn credentials(passkeys: &[Passkey]) -> Vec<Credential> {
-    let credential = |passkey: &Passkey| Credential {
+fn credentials(passkeys: &[Passkey]) -> Vec<CredentialDescriptor> {
+    let credential = |passkey: &Passkey| CredentialDescriptor {
         r#type: PUBLIC_KEY,
         id: URL_SAFE_NO_PAD.encode(passkey.credential_id()),
     };

@@ -87,7 +87,7 @@ impl PublicKey {
         match &self.key {
             Key::P256(_) | Key::Ed25519(_) => self
                 .key
-                .on_curve()
+                .parsed()
                 .is_some_and(|key| key.verify_sig(signed, signature).is_ok()),
             Key::Rsa(n, e) => RsaPublicKeyComponents { n, e }
                 .verify(&RSA_PKCS1_2048_8192_SHA256, signed, signature)
@@ -99,7 +99,7 @@ impl PublicKey {
 impl Key {
     fn is_valid(&self) -> bool {
         match self {
-            Self::P256(_) | Self::Ed25519(_) => self.on_curve().is_some(),
+            Self::P256(_) | Self::Ed25519(_) => self.parsed().is_some(),
             Self::Rsa(modulus, exponent) => {
                 modulus.len() >= MIN_MODULUS_BYTES && !exponent.is_empty()
             }
@@ -107,7 +107,7 @@ impl Key {
     }
 
     /// The key, if it is a point of its curve.
-    fn on_curve(&self) -> Option<ParsedPublicKey> {
+    fn parsed(&self) -> Option<ParsedPublicKey> {
         match self {
             Self::P256(point) => ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).ok(),
             Self::Ed25519(point) => ParsedPublicKey::new(&ED25519, point).ok(),
@@ -124,9 +124,11 @@ impl<'b> Parameters<'b> {
         let mut parameters = Self(Vec::new());
         for _ in 0..number {
             let label = decoder.i64().ok()?;
-            let value = match decoder.datatype().ok()? {
-                Type::Bytes => Parameter::Bytes(decoder.bytes().ok()?),
-                _number => Parameter::Number(decoder.i64().ok()?),
+            let is_bytes = decoder.datatype().ok()? == Type::Bytes;
+            let value = if is_bytes {
+                Parameter::Bytes(decoder.bytes().ok()?)
+            } else {
+                Parameter::Number(decoder.i64().ok()?)
             };
             if parameters.get(label).is_some() {
                 return None;

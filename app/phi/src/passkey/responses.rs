@@ -70,7 +70,7 @@ impl RegistrationResponse {
     ///
     /// # Errors
     ///
-    /// [`PasskeyError::Form`].
+    /// [`PasskeyError::Malformed`].
     pub fn parse(json: &str) -> Result<Self, PasskeyError> {
         let credential: Credential<Attestation> = parse(json)?;
         Ok(Self {
@@ -80,11 +80,11 @@ impl RegistrationResponse {
         })
     }
 
-    /// The challenge that it says to answer, in base64url; see [`super::RelyingParty::register`].
+    /// The challenge in the client data, in base64url; unverified until [`super::RelyingParty::register`].
     ///
     /// # Errors
     ///
-    /// [`PasskeyError::Form`].
+    /// [`PasskeyError::Malformed`].
     pub fn challenge(&self) -> Result<String, PasskeyError> {
         ClientData::parse(&self.client_data).map(|it| it.challenge)
     }
@@ -95,7 +95,7 @@ impl AssertionResponse {
     ///
     /// # Errors
     ///
-    /// [`PasskeyError::Form`].
+    /// [`PasskeyError::Malformed`].
     pub fn parse(json: &str) -> Result<Self, PasskeyError> {
         let credential: Credential<Assertion> = parse(json)?;
         Ok(Self {
@@ -107,11 +107,11 @@ impl AssertionResponse {
         })
     }
 
-    /// The challenge that it says to answer, in base64url; see [`super::RelyingParty::verify`].
+    /// The challenge in the client data, in base64url; unverified until [`super::RelyingParty::verify`].
     ///
     /// # Errors
     ///
-    /// [`PasskeyError::Form`].
+    /// [`PasskeyError::Malformed`].
     pub fn challenge(&self) -> Result<String, PasskeyError> {
         ClientData::parse(&self.client_data).map(|it| it.challenge)
     }
@@ -132,14 +132,14 @@ impl AssertionResponse {
 
 fn parse<T: DeserializeOwned>(json: &str) -> Result<T, PasskeyError> {
     if json.len() > MAX_BYTES {
-        return Err(PasskeyError::Form);
+        return Err(PasskeyError::Malformed);
     }
-    serde_json::from_str(json).map_err(|_malformed| PasskeyError::Form)
+    serde_json::from_str(json).map_err(|_malformed| PasskeyError::Malformed)
 }
 
 /// The authenticator data in an attestation object (§6.5), whose attestation is not judged.
 pub(super) fn authenticator_data(object: &[u8]) -> Result<&[u8], PasskeyError> {
-    found(object).ok_or(PasskeyError::Form)
+    found(object).ok_or(PasskeyError::Malformed)
 }
 
 fn found(object: &[u8]) -> Option<&[u8]> {

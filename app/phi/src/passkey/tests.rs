@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use https_client::Authenticator;
 use https_client::PasskeyAlgorithm;
-use https_client::VERIFIED;
+use https_client::USER_VERIFIED_FLAGS;
 use serde_json::Value;
 use serde_json::json;
 
@@ -14,27 +14,27 @@ const ORIGIN: &str = "https://clinic.example:8443";
 const CHALLENGE: &str = "Y2hhbGxlbmdl";
 
 fn server() -> RelyingParty {
-    RelyingParty::new(ORIGIN)
+    RelyingParty::new(ORIGIN, "Clinic")
 }
 
-fn user() -> User<'static> {
-    User {
+fn user() -> UserEntity<'static> {
+    UserEntity {
         handle: &[7; 32],
         name: "ada@clinic.example",
         display_name: "Ada Lovelace",
     }
 }
 
-fn options(passkeys: &[Passkey]) -> Options<'_> {
-    Options {
+fn options(passkeys: &[Passkey]) -> CeremonyOptions<'_> {
+    CeremonyOptions {
         challenge: CHALLENGE,
-        timeout: 300_000,
+        timeout_milliseconds: 300_000,
         passkeys,
     }
 }
 
 fn creation_options(passkeys: &[Passkey]) -> Value {
-    let options = server().creation_options("Clinic", user(), options(passkeys));
+    let options = server().creation_options(user(), options(passkeys));
     serde_json::to_value(options).unwrap()
 }
 
@@ -53,8 +53,8 @@ fn created(algorithm: PasskeyAlgorithm) -> (Authenticator, RegistrationResponse)
 
 fn registered() -> (Authenticator, Passkey) {
     let (authenticator, response) = created(PasskeyAlgorithm::Es256);
-    let (passkey, _) = server().register(CHALLENGE, &response).unwrap();
-    (authenticator, passkey)
+    let registration = server().register(CHALLENGE, &response).unwrap();
+    (authenticator, registration.passkey)
 }
 
 fn assertion(authenticator: &mut Authenticator) -> AssertionResponse {
@@ -80,13 +80,13 @@ fn a_passkey_of_each_algorithm_signs_in_and_reads_back_from_its_bytes() {
     ] {
         let (mut authenticator, response) = created(algorithm);
         assert_eq!(response.challenge().unwrap(), CHALLENGE);
-        let (passkey, last) = server().register(CHALLENGE, &response).unwrap();
-        let passkey = Passkey::from_bytes(&passkey.to_bytes()).unwrap();
+        let registration = server().register(CHALLENGE, &response).unwrap();
+        let passkey = Passkey::from_bytes(&registration.passkey.to_bytes()).unwrap();
         let response = assertion(&mut authenticator);
         assert_eq!(response.user_handle(), Some(user().handle));
         assert_eq!(response.credential_id(), passkey.credential_id());
         server()
-            .verify(CHALLENGE, &passkey, last, &response)
+            .verify(CHALLENGE, &passkey, registration.sign_count, &response)
             .unwrap();
     }
 }
@@ -170,9 +170,12 @@ fn client_data_is_that_of_a_page_that_is_in_no_frame() {
             r#","topOrigin":"https://evil.example""#,
             PasskeyError::Origin,
         ),
-        (r#","origin":"https://evil.example""#, PasskeyError::Form),
-        (r#","crossOrigin":1"#, PasskeyError::Form),
-        (r"}{", PasskeyError::Form),
+        (
+            r#","origin":"https://evil.example""#,
+            PasskeyError::Malformed,
+        ),
+        (r#","crossOrigin":1"#, PasskeyError::Malformed),
+        (r"}{", PasskeyError::Malformed),
     ] {
         assert_eq!(client_data(more).unwrap_err(), error, "{more}");
     }
@@ -181,7 +184,11 @@ fn client_data_is_that_of_a_page_that_is_in_no_frame() {
 #[test]
 fn another_relying_party_and_a_person_that_was_not_verified_are_refused() {
     for (server, flags, error) in [
-        ("other.example", VERIFIED, PasskeyError::RelyingParty),
+        (
+            "other.example",
+            USER_VERIFIED_FLAGS,
+            PasskeyError::RelyingParty,
+        ),
         ("clinic.example", 0b001, PasskeyError::UserVerification),
         ("clinic.example", 0b100, PasskeyError::UserVerification),
         ("clinic.example", 0, PasskeyError::UserVerification),
@@ -229,7 +236,7 @@ fn the_signature_covers_the_data_the_client_data_and_no_other_key() {
     };
     assert_eq!(verify(&forged), PasskeyError::Signature);
     // What was not to be copied is a copy now.
-    authenticator.flags = VERIFIED | 0b1000;
+    authenticator.flags = USER_VERIFIED_FLAGS | 0b1000;
     assert_eq!(
         verify(&assertion(&mut authenticator)),
         PasskeyError::Credential
@@ -256,29 +263,29 @@ fn a_counter_that_does_not_increase_is_that_of_a_copy() {
 #[test]
 fn malformed_authenticator_data_is_refused() {
     let parse = |bytes: &[u8]| AuthenticatorData::parse(bytes).map(|_| ());
-    parse(&data(VERIFIED, &[])).unwrap();
+    parse(&data(USER_VERIFIED_FLAGS, &[])).unwrap();
     // Extensions: a map.
-    parse(&data(VERIFIED | 0x80, &[0xA0])).unwrap();
+    parse(&data(USER_VERIFIED_FLAGS | 0x80, &[0xA0])).unwrap();
     let credential = [&[0; 16][..], &[0, 1], &[9], &[0xA0]].concat();
-    parse(&data(VERIFIED | 0x40, &credential)).unwrap();
-    parse(&data(VERIFIED | 0x08 | 0x10, &[])).unwrap();
+    parse(&data(USER_VERIFIED_FLAGS | 0x40, &credential)).unwrap();
+    parse(&data(USER_VERIFIED_FLAGS | 0x08 | 0x10, &[])).unwrap();
     let empty_id = [&[0; 16][..], &[0, 0], &[0xA0]].concat();
     let long_id = [&[0; 16][..], &[4, 0], &[9; 1024], &[0xA0]].concat();
     for (flags, rest) in [
-        (VERIFIED, &[0xA0][..]),
-        (VERIFIED | 0x40, &[]),
-        (VERIFIED | 0x80, &[]),
-        (VERIFIED | 0x80, &[0xA0, 0xA0]),
-        (VERIFIED | 0x80, &[0xBF, 0x61]),
-        (VERIFIED | 0x40, &empty_id),
-        (VERIFIED | 0x40, &long_id),
+        (USER_VERIFIED_FLAGS, &[0xA0][..]),
+        (USER_VERIFIED_FLAGS | 0x40, &[]),
+        (USER_VERIFIED_FLAGS | 0x80, &[]),
+        (USER_VERIFIED_FLAGS | 0x80, &[0xA0, 0xA0]),
+        (USER_VERIFIED_FLAGS | 0x80, &[0xBF, 0x61]),
+        (USER_VERIFIED_FLAGS | 0x40, &empty_id),
+        (USER_VERIFIED_FLAGS | 0x40, &long_id),
         // Backed up, and not eligible for it.
-        (VERIFIED | 0x10, &[]),
+        (USER_VERIFIED_FLAGS | 0x10, &[]),
     ] {
         let error = parse(&data(flags, rest)).unwrap_err();
-        assert_eq!(error, PasskeyError::Form, "{flags:#x} {rest:?}");
+        assert_eq!(error, PasskeyError::Malformed, "{flags:#x} {rest:?}");
     }
-    let whole = data(VERIFIED | 0x40, &credential);
+    let whole = data(USER_VERIFIED_FLAGS | 0x40, &credential);
     for length in 0..whole.len() {
         assert!(parse(&whole[..length]).is_err(), "{length}");
     }
@@ -322,7 +329,7 @@ fn keys_of_other_algorithms_and_off_the_curve_are_refused() {
 }
 
 #[test]
-fn what_is_no_response_is_refused() {
+fn a_malformed_response_is_refused() {
     let (mut authenticator, response) = created(PasskeyAlgorithm::Es256);
     for object in [
         &[][..],
@@ -339,7 +346,11 @@ fn what_is_no_response_is_refused() {
             credential_id: response.credential_id.clone(),
         };
         let registered = server().register(CHALLENGE, &response);
-        assert_eq!(registered.unwrap_err(), PasskeyError::Form, "{object:?}");
+        assert_eq!(
+            registered.unwrap_err(),
+            PasskeyError::Malformed,
+            "{object:?}"
+        );
     }
     let other_id = RegistrationResponse {
         credential_id: vec![1],
@@ -363,7 +374,7 @@ fn what_is_no_response_is_refused() {
         ("/type", json!("x".repeat(17 << 10))),
     ] {
         let error = with(pointer, value).unwrap_err();
-        assert_eq!(error, PasskeyError::Form, "{pointer}");
+        assert_eq!(error, PasskeyError::Malformed, "{pointer}");
     }
     // A security key that keeps no user handle sends none.
     with("/response/userHandle", json!(null)).unwrap();

@@ -23,19 +23,23 @@ use crate::http::administration::invitation;
 use crate::http::administration::permit;
 use crate::http::administration::person_id;
 use crate::http::administration::problem;
+use crate::http::administration::role;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Id;
 use crate::http::openapi::Page;
+use crate::http::openapi::RoleName;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::identity::AdministrationError;
 use crate::services::identity::PersonChange;
 
-/// The form that suspends or restores an account.
+/// The form that changes a role, or suspends or restores an account; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct ChangeForm {
+    #[schema(value_type = Option<RoleName>)]
+    role: Option<String>,
     /// Whether the person may sign in.
-    active: bool,
+    active: Option<bool>,
 }
 
 /// Invites a person, and shows the set-up code.
@@ -84,11 +88,11 @@ async fn refused(
     Ok((StatusCode::BAD_REQUEST, page).into_response())
 }
 
-/// Suspends or restores the account of a person.
+/// Changes the role of a person, or suspends or restores the account.
 ///
 /// # Errors
 ///
-/// 404 for a person of another organization; see [`Problem`].
+/// 400 for a role that cannot be given, 404 for a person of another organization; see [`Problem`].
 #[utoipa::path(
     post,
     path = "/people/{id}",
@@ -106,8 +110,8 @@ pub(crate) async fn change(
     let id = person_id(&id)?;
     let permitted = permit(&app, &caller, Some(id)).await?;
     let change = PersonChange {
-        role: None,
-        active: Some(form.active),
+        role: form.role.as_deref().map(role).transpose()?,
+        active: form.active,
     };
     let changed = app.identity.change_person(&permitted, id, change).await;
     changed.map_err(problem)?.map(drop).into_inner();

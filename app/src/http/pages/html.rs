@@ -15,8 +15,8 @@ use crate::http::body::ResponseBody;
 use crate::http::problem::Problem;
 use crate::services::budget::Reservation;
 
-/// The content security policy of pages: styles, images, forms and the script of this origin, nothing else. The script stands
-/// in no page, and cannot insert markup.
+/// The content security policy of pages: styles, images, forms and scripts of this origin, nothing else. No script stands in a
+/// page, or can insert markup.
 pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \

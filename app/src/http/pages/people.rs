@@ -15,7 +15,6 @@ use super::html::Html;
 use super::layout::CurrentUser;
 use super::layout::Layout;
 use super::layout::NavSection;
-use super::layout::role_label;
 use crate::http::administration::InvalidInvitation;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
@@ -65,7 +64,7 @@ pub(super) async fn page(
     let row = |person: &Person| PersonRow {
         name: person.name.expose().clone(),
         email: person.email.expose().clone(),
-        role: role_label(&person.role).to_owned(),
+        role: person.role.clone(),
         id: person.id.uuid(),
         active: person.active,
         is_own: person.id.uuid() == caller.person(),
@@ -115,7 +114,7 @@ pub(crate) struct PersonRow {
     pub(crate) name: String,
     /// The e-mail address for sign-in.
     pub(crate) email: String,
-    /// The role's display name.
+    /// The name of the role.
     pub(crate) role: String,
     pub(crate) id: Uuid,
     /// Whether the person may sign in.

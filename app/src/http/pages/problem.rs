@@ -40,7 +40,11 @@ pub(crate) fn problem(problem: Problem, request_id: RequestId) -> Html<ProblemPa
         advice = why.into();
     }
     let (title, advice) = if problem == Problem::StepUpRequired {
-        ("Show your second factor again", problem.detail())
+        (
+            "Confirm that it is you",
+            "This needs a passkey or a code from the last ten minutes. Confirm, then do it again."
+                .into(),
+        )
     } else if problem == Problem::OutsideCareTeam {
         ("You are not in this patient’s care team", problem.detail())
     } else {
@@ -49,7 +53,7 @@ pub(crate) fn problem(problem: Problem, request_id: RequestId) -> Html<ProblemPa
     let link = match status {
         _ if problem == Problem::StepUpRequired => Some(Link {
             href: "/step-up",
-            label: "Show a code",
+            label: "Continue",
         }),
         StatusCode::UNAUTHORIZED => Some(Link {
             href: "/sign-in",

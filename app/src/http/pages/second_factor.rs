@@ -2,6 +2,7 @@
 
 pub(crate) mod passkey;
 
+use access::AssuranceLevel;
 use access::Caller;
 use access::CredentialKind;
 use access::Disclosed;
@@ -28,15 +29,16 @@ use super::layout::Layout;
 use super::layout::PRODUCT;
 use super::sign_in::session_cookie_of;
 use crate::http::authentication::CurrentCaller;
-use crate::http::enrolment::permit;
-use crate::http::enrolment::problem;
+use crate::http::authenticator_changes::permit;
+use crate::http::authenticator_changes::problem;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::return_path::ReturnPath;
 use crate::http::return_path::ReturnPaths;
 use crate::http::return_path::ReturnQuery;
 use crate::http::state::AppState;
-use crate::services::identity::EnrolmentError;
+use crate::services::identity::AuthenticatorChangeError;
+use crate::services::identity::DeviceKind;
 use crate::services::identity::NewAuthenticator;
 use crate::services::identity::SessionRenewal;
 
@@ -79,8 +81,12 @@ pub(crate) async fn show(
     Query(ReturnQuery { next }): Query<ReturnQuery>,
 ) -> Result<Html<SecondFactorPage>, Problem> {
     let _permitted = permit(&app, &caller).await?;
+    // A form that is refused loses its fields; this page is redirected, and returned to.
+    if caller.assurance_level() == AssuranceLevel::MultiFactor {
+        return Err(Problem::StepUpRequired);
+    }
     let next = next.and_then(|next| pages.parse(&next));
-    let page = SecondFactorPage::start().returning_to(next);
+    let page = SecondFactorPage::start(false).returning_to(next);
     let page = NotPhi::assert(page, "a fixed text, and the path of a page");
     Ok(Html::not_phi(StatusCode::OK, page))
 }
@@ -89,7 +95,7 @@ pub(crate) async fn show(
 ///
 /// # Errors
 ///
-/// 400 if the person has as many apps as are allowed; see [`Problem`].
+/// 400 if the person has as many devices as are allowed; see [`Problem`].
 #[utoipa::path(
     post,
     path = "/second-factor",
@@ -105,7 +111,7 @@ pub(crate) async fn begin(
 ) -> Result<Html<SecondFactorPage>, Problem> {
     let next = next.and_then(|next| pages.parse(&next));
     let permitted = permit(&app, &caller).await?;
-    let begun = app.identity.begin_enrolment(&permitted).await;
+    let begun = app.identity.begin_app(&permitted).await;
     let begun = begun.map_err(problem)?;
     Ok(Html::disclosed(begun.map(|new| {
         SecondFactorPage::scan(&new, false).returning_to(next)
@@ -135,14 +141,11 @@ pub(crate) async fn confirm(
 ) -> Result<Response, Problem> {
     let next = form.next.and_then(|next| pages.parse(&next));
     let permitted = permit(&app, &caller).await?;
-    // The page replaces the session, which a token does not have.
-    if caller.credential().kind != CredentialKind::Session {
-        return Err(Problem::BadRequest("Programs use /api/v1/account."));
-    }
+    ensure_session(&caller, "Programs use /api/v1/account.")?;
     let id = form.authenticator;
     let (renewal, codes) = match app.identity.confirm(&permitted, id, &form.code).await {
         Ok(confirmed) => confirmed,
-        Err(EnrolmentError::WrongCode) => {
+        Err(AuthenticatorChangeError::WrongCode) => {
             let new = app.identity.unconfirmed(&permitted, id).await;
             let page = SecondFactorPage::scan(&new.map_err(problem)?, true).returning_to(next);
             let page = NotPhi::assert(page, "a key of the caller's own, not yet in use");
@@ -150,8 +153,18 @@ pub(crate) async fn confirm(
         }
         Err(error) => return Err(problem(error)),
     };
-    let page = codes.map(|codes| SecondFactorPage::done(Device::App, &codes).returning_to(next));
+    let page =
+        codes.map(|codes| SecondFactorPage::done(DeviceKind::App, &codes).returning_to(next));
     confirmed(&app, &caller, &renewal, page).await
+}
+
+/// Refuses a token: the page replaces the session, which a token does not have.
+fn ensure_session(caller: &Caller, what_to_do: &'static str) -> Result<(), Problem> {
+    if caller.credential().kind == CredentialKind::Session {
+        Ok(())
+    } else {
+        Err(Problem::BadRequest(what_to_do))
+    }
 }
 
 /// The response to a confirmation, with a new session. The page is shown in any case: without a new session, the person signs in
@@ -192,18 +205,9 @@ enum Step {
     Done(Done),
 }
 
-/// A device with which a person signs in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Device {
-    /// An authenticator app.
-    App,
-    /// A passkey.
-    Passkey,
-}
-
 /// A device that is confirmed.
 struct Done {
-    device: Device,
+    device: DeviceKind,
     /// The recovery codes that were made, in groups.
     codes: Vec<Zeroizing<String>>,
 }
@@ -220,14 +224,9 @@ struct Scan {
 }
 
 impl SecondFactorPage {
-    /// The explanation.
-    pub(crate) fn start() -> Self {
-        Self::of(Step::Start { is_refused: false })
-    }
-
-    /// The explanation after a passkey that was not accepted.
-    pub(crate) fn refused_passkey() -> Self {
-        Self::of(Step::Start { is_refused: true })
+    /// The explanation, also after a passkey that was not accepted.
+    pub(crate) fn start(is_refused: bool) -> Self {
+        Self::of(Step::Start { is_refused })
     }
 
     /// The page with a key.
@@ -242,7 +241,7 @@ impl SecondFactorPage {
     }
 
     /// The page after the confirmation.
-    pub(crate) fn done(device: Device, codes: &[RecoveryCode]) -> Self {
+    pub(crate) fn done(device: DeviceKind, codes: &[RecoveryCode]) -> Self {
         Self::of(Step::Done(Done {
             device,
             codes: codes.iter().map(RecoveryCode::to_groups).collect(),
@@ -251,8 +250,9 @@ impl SecondFactorPage {
 
     fn of(step: Step) -> Self {
         let title = match &step {
-            Step::Start { .. } | Step::Scan(_) => "Set up a second factor",
-            Step::Done(_) => "Second factor set up",
+            Step::Start { .. } => "Set up a passkey or an app",
+            Step::Scan(_) => "Set up an authenticator app",
+            Step::Done(_) => "You are set up",
         };
         Self {
             layout: Layout { title, user: None },

@@ -1,5 +1,6 @@
 //! The page of the caller's own sign-in: password, second factor, sessions.
 
+use access::AssuranceLevel;
 use access::NotPhi;
 use access::Read;
 use askama::Template;
@@ -10,10 +11,12 @@ use axum::response::Redirect;
 use axum::response::Response;
 use http::StatusCode;
 use http::header;
+use phi::RecoveryCode;
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::dates::minute;
 use super::html::Html;
@@ -21,12 +24,14 @@ use super::layout::Layout;
 use super::sign_in::session_cookie_of;
 use super::wait::Wait;
 use crate::http::authentication::CurrentCaller;
-use crate::http::enrolment::permit;
-use crate::http::enrolment::problem;
+use crate::http::authenticator_changes::permit;
+use crate::http::authenticator_changes::problem;
 use crate::http::openapi::Page;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::error::ServiceError;
+use crate::services::identity::DeviceKind;
+use crate::services::identity::OwnAuthenticators;
 use crate::services::identity::OwnDevice;
 use crate::services::identity::OwnSession;
 use crate::services::identity::PasswordChangeError;
@@ -69,11 +74,11 @@ pub(crate) async fn show(
     caller: CurrentCaller,
 ) -> Result<Html<SecurityPage>, Problem> {
     let permitted = app.gate.permit(&caller, Read, own_account(&caller)).await?;
-    let devices = app.identity.own_devices(&caller).await?;
+    let authenticators = app.identity.own_authenticators(&caller).await?;
+    let may_change = caller.assurance_level() == AssuranceLevel::RecentMultiFactor;
     let sessions = app.identity.own_sessions(&permitted).await?;
     Ok(Html::disclosed(sessions.map(|sessions| {
-        let devices = devices.iter().map(DeviceLine::of).collect();
-        SecurityPage::new(sessions.iter().map(SessionLine::of).collect(), devices)
+        SecurityPage::new(&sessions, &authenticators, may_change)
     })))
 }
 
@@ -146,7 +151,7 @@ pub(crate) async fn end(
     Ok(Redirect::to("/security"))
 }
 
-/// Removes an authenticator app or a passkey of the caller.
+/// Removes an authenticator app or a passkey of the caller, and begins a new session.
 ///
 /// # Errors
 ///
@@ -162,11 +167,61 @@ pub(crate) async fn remove_device(
     State(app): State<AppState>,
     caller: CurrentCaller,
     Form(form): Form<RemoveDeviceForm>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     let permitted = permit(&app, &caller).await?;
     let removed = app.identity.remove_device(&permitted, form.device).await;
-    removed.map_err(problem)?;
-    Ok(Redirect::to("/security"))
+    let renewal = removed.map_err(problem)?;
+    // Without a new session, the person signs in again.
+    let Ok(session) = app.sign_in.renew_session(&caller, &renewal).await else {
+        return Ok(Redirect::to("/security").into_response());
+    };
+    let headers = [(header::SET_COOKIE, session_cookie_of(&session)?)];
+    Ok((headers, Redirect::to("/security")).into_response())
+}
+
+/// Replaces the caller's recovery codes, and shows the new ones.
+///
+/// # Errors
+///
+/// 403 for a session of one factor; see [`Problem`].
+#[utoipa::path(
+    post,
+    path = "/security/recovery-codes",
+    operation_id = "pages.renew_recovery_codes",
+    responses((status = "default", response = Page))
+)]
+pub(crate) async fn renew_recovery_codes(
+    State(app): State<AppState>,
+    caller: CurrentCaller,
+) -> Result<Html<RecoveryCodesPage>, Problem> {
+    let permitted = permit(&app, &caller).await?;
+    let codes = app.identity.renew_recovery_codes(&permitted).await;
+    let codes = codes.map_err(problem)?;
+    Ok(Html::disclosed(
+        codes.map(|codes| RecoveryCodesPage::new(&codes)),
+    ))
+}
+
+/// The page with new recovery codes.
+#[derive(Template)]
+#[template(path = "recovery_codes.html")]
+pub(crate) struct RecoveryCodesPage {
+    layout: Layout,
+    /// The codes, in groups.
+    codes: Vec<Zeroizing<String>>,
+}
+
+impl RecoveryCodesPage {
+    /// The page with these codes.
+    pub(crate) fn new(codes: &[RecoveryCode]) -> Self {
+        Self {
+            layout: Layout {
+                title: "New recovery codes",
+                user: None,
+            },
+            codes: codes.iter().map(RecoveryCode::to_groups).collect(),
+        }
+    }
 }
 
 /// The page of the caller's sign-in.
@@ -174,11 +229,15 @@ pub(crate) async fn remove_device(
 #[template(path = "security.html")]
 pub(crate) struct SecurityPage {
     layout: Layout,
-    /// The reason why a new password was refused; then sessions are not listed.
+    /// The reason why a new password was refused; then sessions and devices are not listed.
     refusal: Option<Refusal>,
     wait: Option<Wait>,
     sessions: Vec<SessionLine>,
     devices: Vec<DeviceLine>,
+    /// The number of recovery codes that were not used yet.
+    recovery_codes: usize,
+    /// Whether the caller has shown a second factor recently, without which no device is removed.
+    may_change: bool,
 }
 
 /// The reason why a new password was refused.
@@ -193,14 +252,15 @@ pub(crate) enum Refusal {
 }
 
 /// The line of an authenticator app or a passkey.
-pub(crate) struct DeviceLine {
+struct DeviceLine {
     id: Uuid,
     kind: &'static str,
     since: String,
+    used: Option<String>,
 }
 
 /// The line of a session.
-pub(crate) struct SessionLine {
+struct SessionLine {
     id: Uuid,
     kind: &'static str,
     method: &'static str,
@@ -210,8 +270,22 @@ pub(crate) struct SessionLine {
 }
 
 impl SecurityPage {
-    /// The page with these sessions and devices.
-    pub(crate) fn new(sessions: Vec<SessionLine>, devices: Vec<DeviceLine>) -> Self {
+    /// The page with these sessions and authenticators.
+    pub(crate) fn new(
+        sessions: &[OwnSession],
+        authenticators: &OwnAuthenticators,
+        may_change: bool,
+    ) -> Self {
+        Self {
+            sessions: sessions.iter().map(SessionLine::of).collect(),
+            devices: authenticators.devices.iter().map(DeviceLine::of).collect(),
+            recovery_codes: authenticators.recovery_codes,
+            may_change,
+            ..Self::empty()
+        }
+    }
+
+    fn empty() -> Self {
         Self {
             layout: Layout {
                 title: "Your sign-in",
@@ -219,8 +293,10 @@ impl SecurityPage {
             },
             refusal: None,
             wait: None,
-            sessions,
-            devices,
+            sessions: Vec::new(),
+            devices: Vec::new(),
+            recovery_codes: 0,
+            may_change: false,
         }
     }
 
@@ -233,7 +309,7 @@ impl SecurityPage {
         Self {
             refusal: Some(refusal),
             wait,
-            ..Self::new(Vec::new(), Vec::new())
+            ..Self::empty()
         }
     }
 
@@ -251,23 +327,21 @@ impl SecurityPage {
 }
 
 impl DeviceLine {
-    /// The line of a device.
-    pub(crate) fn of(device: &OwnDevice) -> Self {
+    fn of(device: &OwnDevice) -> Self {
         Self {
             id: device.id,
-            kind: if device.is_passkey {
-                "Passkey"
-            } else {
-                "Authenticator app"
+            kind: match device.kind {
+                DeviceKind::App => "Authenticator app",
+                DeviceKind::Passkey => "Passkey",
             },
             since: minute(device.created_at),
+            used: device.used_at.map(minute),
         }
     }
 }
 
 impl SessionLine {
-    /// The line of a session.
-    pub(crate) fn of(session: &OwnSession) -> Self {
+    fn of(session: &OwnSession) -> Self {
         let method = match session.method.as_str() {
             "password" | "token" => "password",
             "password-and-code" => "password and code",

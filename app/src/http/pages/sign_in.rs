@@ -130,12 +130,22 @@ pub(crate) async fn submit(
             Ok(page(refused.with_kept(form.kept)).into_response())
         }
         Err(SignInError::Service(ServiceError::TooManyAttempts(seconds))) => {
-            let wait = Wait(seconds);
-            let throttled = SignInPage::new(Some(Notice::Throttled(wait)), email, next);
-            Ok(wait.with_header(page(throttled.with_kept(form.kept))))
+            Ok(throttled(seconds, email, next, form.kept))
         }
         Err(SignInError::Service(error)) => Err(error.into()),
     }
+}
+
+/// The page after too many attempts.
+fn throttled(
+    seconds: u32,
+    email: String,
+    next: Option<ReturnPath>,
+    kept: Option<String>,
+) -> Response {
+    let wait = Wait(seconds);
+    let throttled = SignInPage::new(Some(Notice::Throttled(wait)), email, next);
+    wait.with_header(page(throttled.with_kept(kept)))
 }
 
 /// The response to a sign-in: a redirect to the page to return to, or the form that was kept.

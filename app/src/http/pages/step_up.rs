@@ -134,7 +134,7 @@ impl StepUpPage {
     pub(crate) fn new(next: Option<ReturnPath>, refusal: Option<Refusal>) -> Self {
         Self {
             layout: Layout {
-                title: "Second factor",
+                title: "Confirm that it is you",
                 user: None,
             },
             next,

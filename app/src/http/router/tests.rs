@@ -221,6 +221,8 @@ fn only_the_listed_routes_are_open() {
             "/healthz",
             "/readyz",
             "/sign-in",
+            "/sign-in/passkey/options",
+            "/sign-in/passkey",
             "/signed-out",
             "/set-up",
             "/assets/{file}",

@@ -20,11 +20,12 @@ use phi::Tampering;
 use uuid::Uuid;
 
 use super::Identity;
+use super::account::Account;
 use super::account_change::AccountChange;
 use super::account_change::Written;
+use super::authenticator_changes::changed_authenticators;
+use super::authenticator_changes::ended;
 use super::authenticators::AuthenticatorKind;
-use super::enrolment::changed_authenticators;
-use super::enrolment::ended;
 use super::people::Person;
 use crate::services::error::ServiceError;
 
@@ -231,7 +232,10 @@ impl Identity {
         person: PersonId,
         mut change: AccountChange,
     ) -> Result<Disclosed<PersonSetUp>, ServiceError> {
-        let account = (permitted.caller().organization(), person);
+        let account = Account {
+            organization: permitted.caller().organization(),
+            person,
+        };
         let (code, kind) = (RecoveryCode::random(), AuthenticatorKind::SetUpCode);
         let hash = code.hash();
         let row = self.new_authenticator(account, kind, &hash, self.clock.now());

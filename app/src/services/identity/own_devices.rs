@@ -1,65 +1,100 @@
-//! The authenticator apps and passkeys of the caller's own account.
+//! The authenticator apps, passkeys and recovery codes of the caller's own account.
 
 use access::Caller;
 use access::Permitted;
 use access::Write;
 use access::record_refused_write;
+use db::PersonRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Identity;
+use super::account::Account;
 use super::account_change::AccountChange;
-use super::authenticators::Authenticator;
+use super::account_change::Written;
+use super::authenticator_changes::AuthenticatorChangeError;
+use super::authenticator_changes::changed_authenticators;
+use super::authenticator_changes::devices;
+use super::authenticator_changes::ended;
 use super::authenticators::AuthenticatorKind;
-use super::enrolment::EnrolmentError;
-use super::enrolment::account;
-use super::enrolment::changed_authenticators;
-use super::enrolment::ended;
 use super::people::own_account;
-use crate::limits::sign_in::MAX_DEVICES;
+use super::session::SessionRenewal;
 use crate::services::error::ServiceError;
 
-/// An authenticator app or a passkey.
+/// A device with which a person signs in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DeviceKind {
+    /// An authenticator app.
+    App,
+    /// A passkey.
+    Passkey,
+}
+
+/// An authenticator app or a passkey of the caller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnDevice {
     /// Its id.
     pub(crate) id: Uuid,
-    /// Whether it is a passkey, not an app.
-    pub(crate) is_passkey: bool,
+    /// What it is.
+    pub(crate) kind: DeviceKind,
     /// The time at which it was set up.
     pub(crate) created_at: OffsetDateTime,
+    /// The time of the last use of a passkey; none for an app, whose uses have no time of their own.
+    pub(crate) used_at: Option<OffsetDateTime>,
+}
+
+/// What the caller signs in with beside the password, or in place of it.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnAuthenticators {
+    /// The authenticator apps and passkeys, the oldest first.
+    pub(crate) devices: Vec<OwnDevice>,
+    /// The number of recovery codes that were not used yet.
+    pub(crate) recovery_codes: usize,
 }
 
 impl Identity {
-    /// The caller's authenticator apps and passkeys, the oldest first. Not recorded: a person's own are no disclosure to that
-    /// person.
-    pub(crate) async fn own_devices(
+    /// The caller's authenticators. Not recorded: a person's own are no disclosure to that person.
+    pub(crate) async fn own_authenticators(
         &self,
         caller: &Caller,
-    ) -> Result<Vec<OwnDevice>, ServiceError> {
-        let (organization, person) = account(caller);
+    ) -> Result<OwnAuthenticators, ServiceError> {
+        let Account {
+            organization,
+            person,
+        } = Account::of(caller);
         let authenticators = self.authenticators_of(organization, person).await?;
         let devices = devices(&authenticators).map(|it| OwnDevice {
             id: it.row.id,
-            is_passkey: it.kind == AuthenticatorKind::Passkey,
+            kind: if it.kind == AuthenticatorKind::Passkey {
+                DeviceKind::Passkey
+            } else {
+                DeviceKind::App
+            },
             created_at: it.row.created_at,
+            used_at: it.row.challenged_at,
         });
-        Ok(devices.collect())
+        let codes = authenticators.iter();
+        let codes = codes.filter(|it| it.kind == AuthenticatorKind::RecoveryCode);
+        Ok(OwnAuthenticators {
+            devices: devices.collect(),
+            recovery_codes: codes.count(),
+        })
     }
 
-    /// Removes an app or a passkey of the caller.
+    /// Removes an app or a passkey of the caller, and ends all sessions: one that was begun with it may be in other hands.
     ///
     /// # Errors
     ///
-    /// [`EnrolmentError::LastDevice`]; [`ServiceError::NotFound`] for one that is not the caller's; see also
-    /// [`Self::begin_enrolment`].
+    /// [`AuthenticatorChangeError::LastDevice`]; [`ServiceError::NotFound`] for one that is not the caller's; see also
+    /// [`Self::begin_app`].
     pub(crate) async fn remove_device(
         &self,
         permitted: &Permitted<'_, Write>,
         id: Uuid,
-    ) -> Result<(), EnrolmentError> {
+    ) -> Result<SessionRenewal, AuthenticatorChangeError> {
         let caller = permitted.caller();
-        let (organization, person) = account(caller);
+        let account = Account::of(caller);
+        let (organization, person) = (account.organization, account.person);
         let credential = self.recently_changeable_credential(permitted).await?;
         let authenticators = self.authenticators_of(organization, person).await?;
         let devices: Vec<_> = devices(&authenticators).collect();
@@ -67,36 +102,27 @@ impl Identity {
         let found = *found.ok_or(ServiceError::NotFound)?;
         if devices.len() == 1 {
             record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
-            return Err(EnrolmentError::LastDevice);
+            return Err(AuthenticatorChangeError::LastDevice);
         }
+        let person = self.person_row(organization, person).await?;
+        let person = person.ok_or(ServiceError::SignInRequired)?;
+        let now = self.clock.now();
         let change = AccountChange {
+            person: Some(Written::replacing(PersonRow {
+                sessions_since: Some(now),
+                ..person
+            })),
             credential: Some(changed_authenticators(credential.into_inner())),
-            authenticators: ended([found], self.clock.now()),
+            authenticators: ended([found], now),
             ..AccountChange::default()
         };
         let _receipt = self.store_own_change(permitted, change).await?;
-        Ok(())
+        Ok(SessionRenewal {
+            account,
+            assurance: caller.assurance(),
+            sessions_since: Some(now),
+            pending: None,
+            expires_at: None,
+        })
     }
-
-    /// The caller's authenticators, if the account may have another app or passkey.
-    pub(super) async fn with_room_for_another(
-        &self,
-        permitted: &Permitted<'_, Write>,
-    ) -> Result<Vec<Authenticator>, EnrolmentError> {
-        let caller = permitted.caller();
-        let (organization, person) = account(caller);
-        let authenticators = self.authenticators_of(organization, person).await?;
-        let count = u32::try_from(devices(&authenticators).count()).unwrap_or(u32::MAX);
-        if count >= MAX_DEVICES {
-            record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
-            return Err(EnrolmentError::TooMany);
-        }
-        Ok(authenticators)
-    }
-}
-
-/// The apps and passkeys with which a person signs in.
-fn devices(authenticators: &[Authenticator]) -> impl Iterator<Item = &Authenticator> {
-    let devices = authenticators.iter();
-    devices.filter(|it| it.kind.is_device() && it.row.confirmed_at.is_some())
 }

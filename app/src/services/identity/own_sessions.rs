@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Identity;
-use super::enrolment::account;
+use super::account::Account;
 use super::people::own_account;
 use crate::limits::sign_in::MAX_LISTED_SESSIONS;
 use crate::services::callers::label;
@@ -149,13 +149,17 @@ impl Identity {
         &self,
         caller: &access::Caller,
     ) -> Result<Vec<SessionRow>, ServiceError> {
-        let (organization, person) = account(caller);
+        let Account {
+            organization,
+            person,
+        } = Account::of(caller);
         let row = self.person_row(organization, person).await?;
         let since = row.ok_or(ServiceError::SignInRequired)?.sessions_since;
         let now = self.clock.now();
         let rows = self
             .database
             .sessions_of(organization, person, now, MAX_LISTED_SESSIONS);
+        let idle_limit = self.callers.limits().idle;
         let mut sessions = Vec::new();
         for row in rows.await? {
             let Some(row) = self.keys.verify_untampered(organization, row).await? else {
@@ -163,7 +167,7 @@ impl Identity {
             };
             let is_ended = since.is_some_and(|since| row.authenticated_at < since);
             let is_idle =
-                row.kind == label(CredentialKind::Session) && row.seen_at + self.limits.idle <= now;
+                row.kind == label(CredentialKind::Session) && row.seen_at + idle_limit <= now;
             if !is_ended && !is_idle {
                 sessions.push(row.into_inner());
             }

@@ -1,7 +1,10 @@
 //! Passkeys: set up by the person that they authenticate, and used to sign in or to step up.
 //!
 //! A passkey names its account by the user handle that the authenticator keeps with it, so that no table leads from passkeys to people.
-//! It answers a challenge once: the time of the challenge is stored with the use, and none made before is accepted.
+//! Its row has the time of the latest challenge that it signed. One made then or earlier is refused, so that a response is accepted
+//! once.
+
+use std::net::IpAddr;
 
 use access::Caller;
 use access::Disclosed;
@@ -11,79 +14,96 @@ use access::record_refused_write;
 use audit::Assurance;
 use db::AuthenticatorRow;
 use db::CredentialRow;
-use phi::OrganizationId;
-use phi::PersonId;
 use phi::RecoveryCode;
 use phi::passkey::AssertionResponse;
+use phi::passkey::CeremonyOptions;
 use phi::passkey::CreationOptions;
-use phi::passkey::Options;
 use phi::passkey::Passkey;
 use phi::passkey::PasskeyError;
+use phi::passkey::Registration;
 use phi::passkey::RegistrationResponse;
 use phi::passkey::RequestOptions;
-use phi::passkey::User;
-use uuid::Uuid;
+use phi::passkey::UserEntity;
+use time::OffsetDateTime;
 
 use super::Identity;
+use super::account::Account;
 use super::account_change::Written;
+use super::authenticator_apps::Confirmed;
+use super::authenticator_changes::AuthenticatorChangeError;
 use super::authenticators::Authenticator;
 use super::authenticators::AuthenticatorKind;
 use super::authenticators::UsedAuthenticator;
-use super::enrolment::Confirmed;
-use super::enrolment::EnrolmentError;
-use super::enrolment::account;
-use super::passkey_challenges::LIFETIME;
-use super::passkey_challenges::Purpose;
-use super::password::Account;
-use super::password::PasswordError;
+use super::client::ClientPrefix;
+use super::passkey_challenges::CHALLENGE_LIFETIME;
+use super::passkey_challenges::NO_ACCOUNT;
+use super::password::CredentialsError;
 use super::password::VerifiedCredentials;
 use super::people::own_account;
 use super::session::SessionRenewal;
+use super::throttle::LimiterId;
 use crate::services::error::ServiceError;
 
-/// The account of a challenge for a sign-in, which is made before the account is known.
-const NO_ACCOUNT: (OrganizationId, PersonId) =
-    (OrganizationId::SYSTEM, PersonId::from_uuid(Uuid::nil()));
+/// A response whose challenge was made here.
+pub(super) struct ChallengedResponse {
+    response: AssertionResponse,
+    challenge: String,
+    challenged_at: OffsetDateTime,
+}
+
+impl ChallengedResponse {
+    /// The account that the user handle names, if the authenticator has sent one.
+    fn account(&self) -> Option<Account> {
+        let handle = self.response.user_handle();
+        handle.and_then(Account::from_user_handle)
+    }
+
+    /// Whether the user handle, if the authenticator has sent one, names this account.
+    pub(super) fn is_for(&self, account: Account) -> bool {
+        self.response.user_handle().is_none() || self.account() == Some(account)
+    }
+}
 
 impl Identity {
-    /// The options with which the caller's browser makes a passkey for a server of this name.
+    /// The options with which the caller's browser makes a passkey. Not recorded: a person's own name is no disclosure to that
+    /// person.
     ///
     /// # Errors
     ///
-    /// See [`Self::begin_enrolment`].
+    /// See [`Self::begin_app`].
     pub(crate) async fn passkey_creation_options(
         &self,
         permitted: &Permitted<'_, Write>,
-        server: &'static str,
-    ) -> Result<CreationOptions, EnrolmentError> {
+    ) -> Result<CreationOptions, AuthenticatorChangeError> {
         let caller = permitted.caller();
-        let account = account(caller);
+        let account = Account::of(caller);
         self.recently_changeable_credential(permitted).await?;
         let authenticators = self.with_room_for_another(permitted).await?;
         let person = self.own_person(caller).await?;
-        let challenge = self.challenges.make(Purpose::SetUp, account).await?;
-        let user = User {
-            handle: &user_handle(account),
+        let challenge = self.challenges.make(account).await?;
+        let user = UserEntity {
+            handle: &account.user_handle(),
             name: person.email.expose(),
             display_name: person.name.expose(),
         };
         let passkeys = passkeys(&authenticators);
         let options = options(&challenge, &passkeys);
-        Ok(self.relying_party.creation_options(server, user, options))
+        Ok(self.relying_party.creation_options(user, options))
     }
 
-    /// Stores the passkey that the caller's browser has made. With the first second factor of an account, recovery codes are made.
+    /// Stores the passkey that the caller's browser has made. If it is the account's first device, the password alone is refused
+    /// from then on, and recovery codes are made.
     ///
     /// # Errors
     ///
-    /// [`EnrolmentError::InvalidPasskey`]; see also [`Self::confirm`].
+    /// [`AuthenticatorChangeError::InvalidPasskey`]; see also [`Self::begin_app`].
     pub(crate) async fn add_passkey(
         &self,
         permitted: &Permitted<'_, Write>,
         response: &str,
-    ) -> Result<(SessionRenewal, Disclosed<Vec<RecoveryCode>>), EnrolmentError> {
+    ) -> Result<(SessionRenewal, Disclosed<Vec<RecoveryCode>>), AuthenticatorChangeError> {
         let caller = permitted.caller();
-        let account = account(caller);
+        let account = Account::of(caller);
         let credential = self.recently_changeable_credential(permitted).await?;
         let authenticators = self.with_room_for_another(permitted).await?;
         let new = self.registered(account, response).await?;
@@ -91,36 +111,35 @@ impl Identity {
             let mut known = passkeys(&authenticators).into_iter();
             known.any(|known| known.credential_id() == new.credential_id())
         };
-        let Some((new, count)) = new.filter(|(new, _)| !is_known(new)) else {
+        let Some(new) = new.filter(|new| !is_known(&new.passkey)) else {
             record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
-            return Err(EnrolmentError::InvalidPasskey);
+            return Err(AuthenticatorChangeError::InvalidPasskey);
         };
-        let (kind, secret) = (AuthenticatorKind::Passkey, new.to_bytes());
+        let (kind, secret) = (AuthenticatorKind::Passkey, new.passkey.to_bytes());
         let now = self.clock.now();
         let row = self.new_authenticator(account, kind, &secret, now);
         let confirmed = Confirmed {
             row: Written::new(AuthenticatorRow {
-                last_counter: Some(count),
+                last_counter: Some(new.sign_count),
                 ..row.await?
             }),
-            at: now,
             assurance: Assurance::Passkey,
         };
-        self.store_confirmed(permitted, credential.into_inner(), confirmed)
+        self.store_confirmed(permitted, credential.into_inner(), confirmed, now)
             .await
     }
 
-    /// The options with which a browser answers for a passkey of any account.
+    /// The options with which a browser responds for a passkey of any account.
     ///
     /// # Errors
     ///
     /// Keys are unavailable.
     pub(crate) async fn passkey_sign_in_options(&self) -> Result<RequestOptions, ServiceError> {
-        let challenge = self.challenges.make(Purpose::SignIn, NO_ACCOUNT).await?;
+        let challenge = self.challenges.make(NO_ACCOUNT).await?;
         Ok(self.relying_party.request_options(options(&challenge, &[])))
     }
 
-    /// The options with which the caller's browser answers for one of the caller's passkeys.
+    /// The options with which the caller's browser responds for one of the caller's passkeys.
     ///
     /// # Errors
     ///
@@ -129,106 +148,105 @@ impl Identity {
         &self,
         caller: &Caller,
     ) -> Result<RequestOptions, ServiceError> {
-        let account = account(caller);
-        let authenticators = self.authenticators_of(account.0, account.1).await?;
-        let passkeys = passkeys(&authenticators);
+        let account = Account::of(caller);
+        let authenticators = self.authenticators_of(account.organization, account.person);
+        let passkeys = passkeys(&authenticators.await?);
         if passkeys.is_empty() {
             return Err(ServiceError::NotFound);
         }
-        let challenge = self.challenges.make(Purpose::StepUp, account).await?;
+        let challenge = self.challenges.make(account).await?;
         let options = options(&challenge, &passkeys);
         Ok(self.relying_party.request_options(options))
     }
 
-    /// Verifies the response of a passkey at sign-in.
+    /// Verifies the response of a passkey at sign-in, from a client with the address `source`.
     ///
     /// # Errors
     ///
-    /// [`PasswordError::InvalidCredentials`] for whatever is wrong with it.
+    /// [`CredentialsError::InvalidCredentials`] for whatever is wrong with it; [`CredentialsError::Throttled`] after too many refused
+    /// responses from the address.
     pub(crate) async fn verify_passkey(
         &self,
         response: &str,
-    ) -> Result<VerifiedCredentials, PasswordError> {
-        let refused = |account| PasswordError::InvalidCredentials { account };
-        let response = parsed(response).ok_or(refused(None))?;
-        let account = response.user_handle().and_then(account_of);
-        let (organization, person) = account.ok_or(refused(None))?;
-        let Some(row) = self.person_row(organization, person).await? else {
+        source: Option<IpAddr>,
+    ) -> Result<VerifiedCredentials, CredentialsError> {
+        let refused = |account| CredentialsError::InvalidCredentials { account };
+        let client = ClientPrefix::of(source);
+        let counter = self.throttle.of_passkeys(client).await?;
+        if let Some(wait) = self.throttle.count_one(counter).await? {
+            let limiter = LimiterId::of(&counter);
+            return Err(CredentialsError::Throttled { limiter, wait });
+        }
+        // Before any row is read: a challenge is not guessed.
+        let response = self.challenged(NO_ACCOUNT, response).await?;
+        let response = response.ok_or(refused(None))?;
+        let account = response.account().ok_or(refused(None))?;
+        let (organization, person) = (account.organization, account.person);
+        let Some(row) = self
+            .database
+            .person(organization, person)
+            .await
+            .map_err(ServiceError::from)?
+        else {
             return Err(refused(None));
         };
-        let refused = refused(Some(Account {
-            organization,
-            person,
-        }));
+        let refused = refused(Some(account));
         let Some(principal) = self.principal(row).await? else {
             return Err(refused);
         };
         let Some(credential) = self.stored_credential(organization, person).await? else {
             return Err(refused);
         };
-        let purpose = (Purpose::SignIn, NO_ACCOUNT);
-        let used = self.used_passkey(purpose, &credential.row, &response);
+        let used = self.used_passkey(&credential.row, &response).await?;
+        let used = used.ok_or(refused)?;
+        self.throttle.uncount_one(counter).await?;
+        // The account and the address are known to the limits of passwords, too.
+        let attempt = self.throttle.attempt(principal.row.email_token, client);
+        self.throttle.on_uncounted_success(attempt.await?).await?;
+        self.hashing.remember(client);
         Ok(VerifiedCredentials {
-            second_factor: Some(used.await?.ok_or(refused)?),
+            used: Some(used),
             principal,
             credential: credential.row,
             rehashed: None,
         })
     }
 
-    /// The use of one of the caller's passkeys to step up; none for whatever is wrong with the response.
-    pub(super) async fn passkey_of_step_up(
+    /// The response of a passkey to a challenge that was made for this account; none for any other text, with the reason in the log.
+    pub(super) async fn challenged(
         &self,
-        caller: &Caller,
-        credential: &CredentialRow,
+        account: Account,
         response: &str,
-    ) -> Result<Option<UsedAuthenticator>, ServiceError> {
-        let Some(response) = parsed(response) else {
-            return Ok(None);
+    ) -> Result<Option<ChallengedResponse>, ServiceError> {
+        let parsed = AssertionResponse::parse(response);
+        let parsed = parsed.and_then(|response| Ok((response.challenge()?, response)));
+        let reason = match parsed {
+            Ok((challenge, response)) => match self.challenges.open(account, &challenge).await? {
+                Some(challenged_at) => {
+                    return Ok(Some(ChallengedResponse {
+                        response,
+                        challenge,
+                        challenged_at,
+                    }));
+                }
+                None => PasskeyError::Challenge,
+            },
+            Err(reason) => reason,
         };
-        let purpose = (Purpose::StepUp, account(caller));
-        self.used_passkey(purpose, credential, &response).await
+        tracing::info!(%reason, "a passkey was refused");
+        Ok(None)
     }
 
-    /// The use of the passkey of an account that a response to a challenge is of; none for whatever is wrong with it, which is logged.
-    async fn used_passkey(
+    /// Verifies a response against the passkeys of an account. None if it is refused, with the reason in the log.
+    pub(super) async fn used_passkey(
         &self,
-        (purpose, challenged): (Purpose, (OrganizationId, PersonId)),
         credential: &CredentialRow,
-        response: &AssertionResponse,
+        response: &ChallengedResponse,
     ) -> Result<Option<UsedAuthenticator>, ServiceError> {
-        let (organization, person) = (credential.organization, credential.person);
-        let challenge = response.challenge().unwrap_or_default();
-        let made_at = self.challenges.open(purpose, challenged, &challenge);
-        let Some(made_at) = made_at.await? else {
-            log_refusal(credential, PasskeyError::Challenge);
-            return Ok(None);
-        };
-        let authenticators = self.authenticators_of(organization, person).await?;
-        let found = authenticators.iter().find_map(|it| {
-            let passkey = it.passkey().filter(|_| it.counts(credential))?;
-            (passkey.credential_id() == response.credential_id()).then_some((it, passkey))
-        });
-        let Some((authenticator, passkey)) = found else {
-            log_refusal(credential, PasskeyError::Credential);
-            return Ok(None);
-        };
-        let last = authenticator.row.challenged_at;
-        if last.is_some_and(|last| made_at <= last) {
-            log_refusal(credential, PasskeyError::Challenge);
-            return Ok(None);
-        }
-        let row = &authenticator.row;
-        let last = row.last_counter.unwrap_or(0);
-        match self
-            .relying_party
-            .verify(&challenge, &passkey, last, response)
-        {
-            Ok(count) => Ok(Some(authenticator.used(AuthenticatorRow {
-                last_counter: Some(count),
-                challenged_at: Some(made_at),
-                ..row.clone()
-            }))),
+        let authenticators = self.authenticators_of(credential.organization, credential.person);
+        let authenticators = authenticators.await?;
+        match self.verified_use(&authenticators, credential, response) {
+            Ok(used) => Ok(Some(used)),
             Err(reason) => {
                 log_refusal(credential, reason);
                 Ok(None)
@@ -236,23 +254,50 @@ impl Identity {
         }
     }
 
-    /// The passkey of a response to a challenge for this account, with its counter; none for whatever is wrong with it, which is
-    /// logged.
+    fn verified_use(
+        &self,
+        authenticators: &[Authenticator],
+        credential: &CredentialRow,
+        ChallengedResponse {
+            response,
+            challenge,
+            challenged_at,
+        }: &ChallengedResponse,
+    ) -> Result<UsedAuthenticator, PasskeyError> {
+        let found = authenticators.iter().find_map(|it| {
+            let passkey = it.passkey().filter(|_| it.counts(credential))?;
+            (passkey.credential_id() == response.credential_id()).then_some((it, passkey))
+        });
+        let (authenticator, passkey) = found.ok_or(PasskeyError::Credential)?;
+        let row = &authenticator.row;
+        if row.challenged_at.is_some_and(|last| *challenged_at <= last) {
+            return Err(PasskeyError::Challenge);
+        }
+        let last_sign_count = row.last_counter.unwrap_or(0);
+        let sign_count =
+            self.relying_party
+                .verify(challenge, &passkey, last_sign_count, response)?;
+        Ok(authenticator.used(AuthenticatorRow {
+            last_counter: Some(sign_count),
+            challenged_at: Some(*challenged_at),
+            ..row.clone()
+        }))
+    }
+
+    /// Verifies the response of a set-up. None if it is refused, with the reason in the log.
     async fn registered(
         &self,
-        account: (OrganizationId, PersonId),
+        account: Account,
         response: &str,
-    ) -> Result<Option<(Passkey, u32)>, ServiceError> {
-        let registered = match RegistrationResponse::parse(response) {
-            Ok(response) => {
-                let challenge = response.challenge().unwrap_or_default();
-                let made_at = self.challenges.open(Purpose::SetUp, account, &challenge);
-                match made_at.await? {
-                    Some(_) => self.relying_party.register(&challenge, &response),
-                    None => Err(PasskeyError::Challenge),
-                }
-            }
-            Err(error) => Err(error),
+    ) -> Result<Option<Registration>, ServiceError> {
+        let parsed = RegistrationResponse::parse(response);
+        let parsed = parsed.and_then(|response| Ok((response.challenge()?, response)));
+        let registered = match parsed {
+            Ok((challenge, response)) => match self.challenges.open(account, &challenge).await? {
+                Some(_) => self.relying_party.register(&challenge, &response),
+                None => Err(PasskeyError::Challenge),
+            },
+            Err(reason) => Err(reason),
         };
         if let Err(reason) = registered {
             tracing::info!(%reason, "a new passkey was refused");
@@ -261,7 +306,7 @@ impl Identity {
     }
 }
 
-/// Logs why a passkey was refused. A counter that goes back may be that of a copy, which is an alert.
+/// Logs why a passkey was refused. A counter that does not increase may be that of a copy, which is an alert.
 fn log_refusal(credential: &CredentialRow, reason: PasskeyError) {
     let (organization, person) = (credential.organization, credential.person.uuid());
     if reason == PasskeyError::Counter {
@@ -276,14 +321,6 @@ fn log_refusal(credential: &CredentialRow, reason: PasskeyError) {
     }
 }
 
-fn parsed(response: &str) -> Option<AssertionResponse> {
-    let parsed = AssertionResponse::parse(response);
-    if let Err(reason) = parsed {
-        tracing::info!(%reason, "a passkey was refused");
-    }
-    parsed.ok()
-}
-
 fn passkeys(authenticators: &[Authenticator]) -> Vec<Passkey> {
     authenticators
         .iter()
@@ -291,29 +328,11 @@ fn passkeys(authenticators: &[Authenticator]) -> Vec<Passkey> {
         .collect()
 }
 
-fn options<'a>(challenge: &'a str, passkeys: &'a [Passkey]) -> Options<'a> {
-    Options {
+fn options<'a>(challenge: &'a str, passkeys: &'a [Passkey]) -> CeremonyOptions<'a> {
+    let timeout = CHALLENGE_LIFETIME.whole_milliseconds();
+    CeremonyOptions {
         challenge,
-        timeout: u32::try_from(LIFETIME.whole_milliseconds()).unwrap_or(u32::MAX),
+        timeout_milliseconds: u32::try_from(timeout).unwrap_or(u32::MAX),
         passkeys,
     }
-}
-
-/// The user handle of an account: `organization[16] | person[16]`.
-fn user_handle((organization, person): (OrganizationId, PersonId)) -> [u8; 32] {
-    let mut handle = [0; 32];
-    let (first, second) = handle.split_at_mut(16);
-    first.copy_from_slice(organization.uuid().as_bytes());
-    second.copy_from_slice(person.uuid().as_bytes());
-    handle
-}
-
-/// The account that a user handle names.
-fn account_of(handle: &[u8]) -> Option<(OrganizationId, PersonId)> {
-    let (organization, person) = handle.split_first_chunk::<16>()?;
-    let person = <[u8; 16]>::try_from(person).ok()?;
-    Some((
-        OrganizationId::from_uuid(Uuid::from_bytes(*organization)),
-        PersonId::from_uuid(Uuid::from_bytes(person)),
-    ))
 }

@@ -15,6 +15,7 @@ use secrecy::SecretString;
 
 use super::Identity;
 use super::Principal;
+use super::account::Account;
 use super::authenticators::UsedAuthenticator;
 use super::authenticators::use_second_factor;
 use super::client::ClientPrefix;
@@ -29,18 +30,9 @@ use super::throttle::LimiterId;
 use crate::limits::sign_in::QUEUE_RETRY_AFTER_SECONDS;
 use crate::services::error::ServiceError;
 
-/// The identity of an account, for the audit trail.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct Account {
-    /// The organization.
-    pub(crate) organization: OrganizationId,
-    /// The person.
-    pub(crate) person: PersonId,
-}
-
-/// The error of the verification of a password.
+/// The error of the verification of credentials.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PasswordError {
+pub(crate) enum CredentialsError {
     /// An account that does not exist or is not active, a wrong password, or a missing or wrong
     /// code. Responses do not distinguish these.
     #[error("the e-mail address, the password or the code is wrong")]
@@ -61,7 +53,7 @@ pub(crate) enum PasswordError {
     Service(#[from] ServiceError),
 }
 
-impl From<QueueFull> for PasswordError {
+impl From<QueueFull> for CredentialsError {
     fn from(_: QueueFull) -> Self {
         Self::Service(ServiceError::Unavailable(QUEUE_RETRY_AFTER_SECONDS))
     }
@@ -85,7 +77,7 @@ pub(crate) struct VerifiedCredentials {
     /// The stored credential.
     pub(super) credential: CredentialRow,
     /// The authenticator beside the password, or in place of it.
-    pub(super) second_factor: Option<UsedAuthenticator>,
+    pub(super) used: Option<UsedAuthenticator>,
     /// A new hash of the password, if the stored one was made with other parameters than the present ones.
     pub(super) rehashed: Option<Phi<String>>,
 }
@@ -109,12 +101,12 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// See [`PasswordError`].
+    /// See [`CredentialsError`].
     pub(crate) async fn verify_credentials(
         &self,
         credentials: Credentials,
         source: Option<IpAddr>,
-    ) -> Result<VerifiedCredentials, PasswordError> {
+    ) -> Result<VerifiedCredentials, CredentialsError> {
         let Credentials {
             email,
             password,
@@ -125,7 +117,7 @@ impl Identity {
         let attempt = self.throttle.attempt(token, client).await?;
         if let Some(wait) = self.throttle.local_wait(&attempt) {
             let limiter = attempt.limiter();
-            return Err(PasswordError::Throttled { limiter, wait });
+            return Err(CredentialsError::Throttled { limiter, wait });
         }
         // The permit covers the database, too: the number of permits bounds how much of the
         // database and of the cores a flood of sign-ins can use.
@@ -154,7 +146,7 @@ impl Identity {
             is_right && (!requires_code || self.admits(token, second_factor.as_ref()).await?);
         let verified = principal.zip(row).filter(|_| is_right);
         let Some((principal, credential)) = verified else {
-            return Err(PasswordError::InvalidCredentials { account });
+            return Err(CredentialsError::InvalidCredentials { account });
         };
         self.hashing.remember(client);
         self.throttle.on_success(counted).await?;
@@ -170,7 +162,7 @@ impl Identity {
         Ok(VerifiedCredentials {
             principal,
             credential,
-            second_factor,
+            used: second_factor,
             rehashed,
         })
     }
@@ -226,16 +218,16 @@ impl Identity {
         &self,
         token: IndexToken,
         client: ClientPrefix,
-    ) -> Result<CountedAttempt, PasswordError> {
+    ) -> Result<CountedAttempt, CredentialsError> {
         let attempt = self.throttle.attempt(token, client).await?;
         self.counted(attempt).await
     }
 
-    async fn counted(&self, attempt: Attempt) -> Result<CountedAttempt, PasswordError> {
+    async fn counted(&self, attempt: Attempt) -> Result<CountedAttempt, CredentialsError> {
         let limiter = attempt.limiter();
         let counted = self.throttle.count(attempt).await;
         counted.map_err(|error| match error {
-            CountError::Throttled(wait) => PasswordError::Throttled { limiter, wait },
+            CountError::Throttled(wait) => CredentialsError::Throttled { limiter, wait },
             CountError::Service(error) => error.into(),
         })
     }
@@ -247,13 +239,13 @@ impl Identity {
         password: SecretString,
         client: ClientPrefix,
         credential: &CredentialRow,
-    ) -> Result<(), PasswordError> {
+    ) -> Result<(), CredentialsError> {
         let token = self.indexes.sign_in_token(email).await?;
         let permit = self.hashing.acquire(client).await?;
         let counted = self.count_attempt(token, client).await?;
         let hash = self.password_hash(credential).await?;
         if !verify(permit, Some(hash), password).await?.0 {
-            return Err(PasswordError::InvalidCredentials { account: None });
+            return Err(CredentialsError::InvalidCredentials { account: None });
         }
         self.throttle.on_success(counted).await?;
         Ok(())

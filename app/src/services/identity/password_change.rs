@@ -9,11 +9,11 @@ use phi::Owner;
 use secrecy::SecretString;
 
 use super::Identity;
+use super::account::Account;
 use super::account_change::AccountChange;
 use super::account_change::Written;
 use super::client::ClientPrefix;
-use super::enrolment::account;
-use super::password::PasswordError;
+use super::password::CredentialsError;
 use super::password_rules;
 use super::password_rules::WeakPassword;
 use super::people::own_account;
@@ -68,17 +68,17 @@ impl Identity {
             .await
         {
             Ok(()) => {}
-            Err(PasswordError::InvalidCredentials { .. }) => {
+            Err(CredentialsError::InvalidCredentials { .. }) => {
                 record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
                 return Err(PasswordChangeError::WrongPassword);
             }
-            Err(PasswordError::Throttled { wait, .. }) => {
+            Err(CredentialsError::Throttled { wait, .. }) => {
                 return Err(ServiceError::too_many_attempts(wait).into());
             }
-            Err(PasswordError::Service(error)) => return Err(error.into()),
+            Err(CredentialsError::Service(error)) => return Err(error.into()),
         }
-        let account = account(caller);
-        let (organization, id) = account;
+        let account = Account::of(caller);
+        let (organization, id) = (account.organization, account.person);
         let hash = self.hash(client, new).await?;
         let owner = Owner::of_organization(organization);
         let scope = self.keys.scope(organization, owner).await?;
@@ -104,7 +104,7 @@ impl Identity {
             account,
             assurance: caller.assurance(),
             sessions_since: Some(now),
-            used: None,
+            pending: None,
             expires_at: None,
         })
     }

@@ -50,8 +50,8 @@ pub(crate) struct NewPerson {
     pub(crate) password: SecretString,
     /// The role, from which the person's permissions follow.
     pub(crate) role: Role,
-    /// The key of the person's authenticator app. Without one, the person sets an app up at the first sign-in, if the role
-    /// needs a second factor.
+    /// The key of the person's authenticator app. Without one, the person sets up a passkey or an app at the first sign-in,
+    /// if the role needs a second factor.
     pub(crate) totp: Option<TotpKey>,
 }
 
@@ -227,7 +227,10 @@ impl Identity {
         });
         let mut authenticators = Vec::new();
         if let Some(totp) = &person.totp {
-            let account = (organization, row.id);
+            let account = Account {
+                organization,
+                person: row.id,
+            };
             let kind = AuthenticatorKind::Totp;
             let new = self.new_authenticator(account, kind, totp.as_bytes(), now);
             authenticators.push(key.authenticate(new.await?));

@@ -9,6 +9,8 @@ use audit::Assurance;
 use audit::Event;
 use audit::WrittenRow;
 use db::AuthenticatorRow;
+use db::CredentialRow;
+use db::PersonRow;
 use db::SessionRow;
 use db::Transaction;
 use phi::OrganizationId;
@@ -21,6 +23,7 @@ use time::OffsetDateTime;
 
 use super::Identity;
 use super::VerifiedCredentials;
+use super::account::Account;
 use super::authenticators::UsedAuthenticator;
 use super::standing::Standing;
 use crate::services::callers::label;
@@ -49,15 +52,23 @@ pub(crate) struct NewSession {
 #[derive(Debug)]
 pub(crate) struct SessionRenewal {
     /// The person.
-    pub(super) account: (OrganizationId, PersonId),
+    pub(super) account: Account,
     /// The method by which the person is authenticated now.
     pub(super) assurance: Assurance,
     /// The value of the person's row that the change has left: another one ends the new session, too.
     pub(super) sessions_since: Option<OffsetDateTime>,
-    /// The authenticator that was shown, if its use is not stored yet.
-    pub(super) used: Option<UsedAuthenticator>,
+    /// The use of the authenticator that was shown, if it is not stored yet.
+    pub(super) pending: Option<PendingUse>,
     /// The maximum lifetime of the new session; none for that of a sign-in.
     pub(super) expires_at: Option<OffsetDateTime>,
+}
+
+/// A use of an authenticator that is not stored yet, with the rows of the account that it was verified against.
+#[derive(Debug)]
+pub(super) struct PendingUse {
+    pub(super) used: UsedAuthenticator,
+    pub(super) person: PersonRow,
+    pub(super) credential: CredentialRow,
 }
 
 /// The person and the method of a new session.
@@ -84,11 +95,11 @@ impl Identity {
         let VerifiedCredentials {
             principal,
             credential,
-            second_factor,
+            used,
             rehashed,
         } = verified;
         let rehashed = self.rehashed(&credential, rehashed).await?;
-        let assurance = match (kind, &second_factor) {
+        let assurance = match (kind, &used) {
             (_, Some(used)) => used.assurance(),
             (CredentialKind::Session, None) => Assurance::Password,
             (CredentialKind::Token, None) => Assurance::Token,
@@ -123,7 +134,7 @@ impl Identity {
                 }
             }
         }
-        if let Some(used) = &second_factor {
+        if let Some(used) = &used {
             match self.store_use(&mut transaction, used).await {
                 Err(TrailError::Database(db::Error::Conflict)) => {
                     transaction.rollback().await?;
@@ -172,7 +183,10 @@ impl Identity {
         renewal: &SessionRenewal,
         event: impl FnOnce(SessionId, Assurance) -> Event,
     ) -> Result<NewSession, ServiceError> {
-        let (organization, person) = renewal.account;
+        let Account {
+            organization,
+            person,
+        } = renewal.account;
         let is_own = organization == caller.organization() && person.uuid() == caller.person();
         if !is_own || caller.credential().kind != CredentialKind::Session {
             return Err(ServiceError::Internal);
@@ -200,21 +214,7 @@ impl Identity {
         let (event, source) = (event(row.id, renewal.assurance), caller.origin().source);
         let event = self.trail.seal(organization, source, event).await?;
         let mut transaction = self.database.begin().await?;
-        let person = transaction.lock_person(organization, person).await?;
-        let person = person.ok_or(ServiceError::SignInRequired)?;
-        let person = self.keys.verify(organization, person).await?;
-        if !person.active || person.sessions_since != renewal.sessions_since {
-            return Err(ServiceError::SignInRequired);
-        }
-        let mut rows = Vec::new();
-        if let Some(used) = &renewal.used {
-            match self.store_use(&mut transaction, used).await {
-                Err(TrailError::Database(db::Error::Conflict)) => {
-                    return Err(ServiceError::SignInRequired);
-                }
-                stored => rows.push(stored?),
-            }
-        }
+        let mut rows = self.renewed_rows(&mut transaction, renewal).await?;
         let ended = self.end_locked(&mut transaction, caller).await?;
         transaction.insert_session(&row).await?;
         rows.extend([written_row(&row), written_row(&ended)]);
@@ -224,6 +224,43 @@ impl Identity {
         self.trail.commit_with(transaction, event).await?;
         self.callers.forget(caller.credential());
         Ok(session)
+    }
+
+    /// Verifies in a transaction that a renewal is still what it was, and stores the use of its authenticator. Returns the written
+    /// rows.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::SignInRequired`] if the account was changed, or the authenticator used, meanwhile.
+    async fn renewed_rows(
+        &self,
+        transaction: &mut Transaction,
+        renewal: &SessionRenewal,
+    ) -> Result<Vec<WrittenRow>, ServiceError> {
+        let Account {
+            organization,
+            person,
+        } = renewal.account;
+        if let Some(pending) = &renewal.pending {
+            // As at a sign-in: what the authenticator was verified against must be the newest on record.
+            let standing = self.standing(transaction, &pending.person, &pending.credential);
+            if standing.await? == Standing::Changed {
+                return Err(ServiceError::SignInRequired);
+            }
+        }
+        let person = transaction.lock_person(organization, person).await?;
+        let person = person.ok_or(ServiceError::SignInRequired)?;
+        let person = self.keys.verify(organization, person).await?;
+        if !person.active || person.sessions_since != renewal.sessions_since {
+            return Err(ServiceError::SignInRequired);
+        }
+        let Some(pending) = &renewal.pending else {
+            return Ok(Vec::new());
+        };
+        match self.store_use(transaction, &pending.used).await {
+            Err(TrailError::Database(db::Error::Conflict)) => Err(ServiceError::SignInRequired),
+            stored => Ok(vec![stored?]),
+        }
     }
 
     /// Ends the caller's session or bearer token.
@@ -291,7 +328,7 @@ impl Identity {
         let token = SecretToken::random();
         let now = self.clock.now();
         let expires_at = match of.kind {
-            CredentialKind::Session => now + self.limits.absolute,
+            CredentialKind::Session => now + self.callers.limits().absolute,
             CredentialKind::Token if of.scopes.is_some() => now + CLIENT_TOKEN_LIFETIME,
             CredentialKind::Token => now + TOKEN_LIFETIME,
         };

@@ -13,13 +13,13 @@ use secrecy::SecretString;
 
 use super::Identity;
 use super::Principal;
+use super::account::Account;
 use super::account_change::AccountChange;
 use super::account_change::Written;
 use super::authenticators::UsedAuthenticator;
 use super::authenticators::use_set_up_code;
 use super::client::ClientPrefix;
-use super::password::Account;
-use super::password::PasswordError;
+use super::password::CredentialsError;
 use super::password_rules;
 use super::password_rules::WeakPassword;
 use crate::limits::sign_in::MAX_EMAIL_BYTES;
@@ -44,18 +44,18 @@ pub(crate) enum SetUpError {
     /// The new password is refused.
     Weak(WeakPassword),
     /// The account or the code does not exist, or there were too many attempts.
-    Refused(PasswordError),
+    Refused(CredentialsError),
 }
 
-impl From<PasswordError> for SetUpError {
-    fn from(error: PasswordError) -> Self {
+impl From<CredentialsError> for SetUpError {
+    fn from(error: CredentialsError) -> Self {
         Self::Refused(error)
     }
 }
 
 impl<E: Into<ServiceError>> From<E> for SetUpError {
     fn from(error: E) -> Self {
-        Self::Refused(PasswordError::Service(error.into()))
+        Self::Refused(CredentialsError::Service(error.into()))
     }
 }
 
@@ -79,7 +79,7 @@ impl Identity {
         // Until a second factor is set up, the password is used alone.
         password_rules::verify_length(&password, true).map_err(SetUpError::Weak)?;
         if email.len() > MAX_EMAIL_BYTES {
-            return Err(PasswordError::InvalidCredentials { account: None }.into());
+            return Err(CredentialsError::InvalidCredentials { account: None }.into());
         }
         let client = ClientPrefix::of(source);
         let token = self.indexes.sign_in_token(&email).await?;
@@ -95,7 +95,7 @@ impl Identity {
         let authenticators = self.authenticators_of(organization, person).await?;
         let credential = self.database.credential(organization, person).await?;
         let (Some(principal), Some(credential)) = (principal, credential) else {
-            return Err(PasswordError::InvalidCredentials { account }.into());
+            return Err(CredentialsError::InvalidCredentials { account }.into());
         };
         let credential = self
             .keys
@@ -104,7 +104,7 @@ impl Identity {
             .into_inner();
         let now = self.clock.now();
         let Some(used) = use_set_up_code(&authenticators, &credential, &code, now) else {
-            return Err(PasswordError::InvalidCredentials { account }.into());
+            return Err(CredentialsError::InvalidCredentials { account }.into());
         };
         let hash = self.hash(client, password).await?;
         let change = self
@@ -126,7 +126,7 @@ impl Identity {
             // The code was used meanwhile, or the account was changed.
             Err(TrailError::Database(db::Error::Conflict)) => {
                 let account = Some(account);
-                return Err(PasswordError::InvalidCredentials { account }.into());
+                return Err(CredentialsError::InvalidCredentials { account }.into());
             }
             written => written?,
         }

@@ -3,16 +3,17 @@
 
 use access::Caller;
 use access::CredentialKind;
+use db::CredentialRow;
 use db::SessionRow;
 use secrecy::SecretString;
 
 use super::Identity;
+use super::account::Account;
 use super::authenticators::UsedAuthenticator;
 use super::authenticators::use_second_factor;
 use super::client::ClientPrefix;
-use super::enrolment::account;
-use super::password::Account;
-use super::password::PasswordError;
+use super::password::CredentialsError;
+use super::session::PendingUse;
 use super::session::SessionRenewal;
 use crate::services::error::ServiceError;
 
@@ -22,14 +23,17 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// See [`PasswordError`].
+    /// See [`CredentialsError`].
     pub(crate) async fn step_up(
         &self,
         caller: &Caller,
         email: &str,
         code: &SecretString,
-    ) -> Result<SessionRenewal, PasswordError> {
-        let (organization, person) = account(caller);
+    ) -> Result<SessionRenewal, CredentialsError> {
+        let Account {
+            organization,
+            person,
+        } = Account::of(caller);
         let session = self.session_to_step_up(caller).await?;
         let token = self.indexes.sign_in_token(email).await?;
         let client = ClientPrefix::of(caller.origin().source);
@@ -45,31 +49,37 @@ impl Identity {
             return Err(refused(caller));
         };
         self.throttle.on_success(counted).await?;
-        Ok(self.renewal(caller, &session, used).await?)
+        Ok(self.renewal(caller, &session, credential.row, used).await?)
     }
 
     /// Verifies the response of one of the caller's passkeys. It is not counted: a signature cannot be guessed.
     ///
     /// # Errors
     ///
-    /// [`PasswordError::InvalidCredentials`] for whatever is wrong with it.
+    /// [`CredentialsError::InvalidCredentials`] for whatever is wrong with it.
     pub(crate) async fn step_up_by_passkey(
         &self,
         caller: &Caller,
         response: &str,
-    ) -> Result<SessionRenewal, PasswordError> {
-        let (organization, person) = account(caller);
+    ) -> Result<SessionRenewal, CredentialsError> {
+        let Account {
+            organization,
+            person,
+        } = Account::of(caller);
         let session = self.session_to_step_up(caller).await?;
         let Some(credential) = self.stored_credential(organization, person).await? else {
             return Err(refused(caller));
         };
-        let used = self.passkey_of_step_up(caller, &credential.row, response);
-        let used = used.await?.ok_or_else(|| refused(caller))?;
-        Ok(self.renewal(caller, &session, used).await?)
+        let response = self.challenged(Account::of(caller), response).await?;
+        let response = response.filter(|it| it.is_for(Account::of(caller)));
+        let response = response.ok_or_else(|| refused(caller))?;
+        let used = self.used_passkey(&credential.row, &response).await?;
+        let used = used.ok_or_else(|| refused(caller))?;
+        Ok(self.renewal(caller, &session, credential.row, used).await?)
     }
 
     /// The session of the caller, who may also be a program with a token: that one requests a new token.
-    async fn session_to_step_up(&self, caller: &Caller) -> Result<SessionRow, PasswordError> {
+    async fn session_to_step_up(&self, caller: &Caller) -> Result<SessionRow, CredentialsError> {
         if caller.credential().kind != CredentialKind::Session {
             return Err(refused(caller));
         }
@@ -80,31 +90,39 @@ impl Identity {
         Ok(session.map_err(ServiceError::from)?.into_inner())
     }
 
+    /// # Errors
+    ///
+    /// [`ServiceError::SignInRequired`] if the session has ended with all others of the person.
     async fn renewal(
         &self,
         caller: &Caller,
         session: &SessionRow,
+        credential: CredentialRow,
         used: UsedAuthenticator,
     ) -> Result<SessionRenewal, ServiceError> {
-        let (organization, person) = account(caller);
-        let row = self.person_row(organization, person).await?;
-        let row = row.ok_or(ServiceError::SignInRequired)?;
+        let account = Account::of(caller);
+        let person = self.person_row(account.organization, account.person);
+        let person = person.await?.ok_or(ServiceError::SignInRequired)?;
+        let since = person.sessions_since;
+        if since.is_some_and(|since| session.authenticated_at < since) {
+            return Err(ServiceError::SignInRequired);
+        }
         Ok(SessionRenewal {
-            account: (organization, person),
+            account,
             assurance: used.assurance(),
-            sessions_since: row.sessions_since,
-            used: Some(used),
+            sessions_since: since,
+            pending: Some(PendingUse {
+                used,
+                person,
+                credential,
+            }),
             expires_at: Some(session.expires_at),
         })
     }
 }
 
-fn refused(caller: &Caller) -> PasswordError {
-    let (organization, person) = account(caller);
-    PasswordError::InvalidCredentials {
-        account: Some(Account {
-            organization,
-            person,
-        }),
+fn refused(caller: &Caller) -> CredentialsError {
+    CredentialsError::InvalidCredentials {
+        account: Some(Account::of(caller)),
     }
 }

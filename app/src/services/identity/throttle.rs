@@ -31,8 +31,8 @@ use phi::OrganizationId;
 use super::client::ClientPrefix;
 use crate::limits::sign_in::CLEANUP_ROWS_PER_STATEMENT;
 use crate::limits::sign_in::LIMIT_BY_ADDRESS;
-use crate::limits::sign_in::LIMIT_BY_ASSERTION;
 use crate::limits::sign_in::LIMIT_BY_CODE;
+use crate::limits::sign_in::LIMIT_BY_SIGNATURE;
 use crate::limits::sign_in::LIMIT_BY_UNKNOWN_ADDRESSES;
 use crate::limits::sign_in::MAX_CLEANUP_STATEMENTS;
 use crate::limits::sign_in::RateLimit;
@@ -191,7 +191,7 @@ impl LoginThrottle {
         Ok(self.count_one(counter).await?.is_none().then_some(counter))
     }
 
-    /// The counter of the assertions from a client address.
+    /// The counter of the assertions of machine clients from an address.
     ///
     /// # Errors
     ///
@@ -200,9 +200,30 @@ impl LoginThrottle {
         &self,
         client: ClientPrefix,
     ) -> Result<AttemptCounter, ServiceError> {
+        self.of_signatures("client-assertion-by-address", client)
+            .await
+    }
+
+    /// The counter of the responses of passkeys from an address.
+    ///
+    /// # Errors
+    ///
+    /// The keys are unavailable.
+    pub(super) async fn of_passkeys(
+        &self,
+        client: ClientPrefix,
+    ) -> Result<AttemptCounter, ServiceError> {
+        self.of_signatures("passkey-by-address", client).await
+    }
+
+    async fn of_signatures(
+        &self,
+        label: &str,
+        client: ClientPrefix,
+    ) -> Result<AttemptCounter, ServiceError> {
         let key = self.keys.authorization(OrganizationId::SYSTEM).await?;
-        let by_address = limiter(&key, "client-assertion-by-address", client.as_bytes());
-        Ok(counter(LIMIT_BY_ASSERTION, by_address))
+        let by_address = limiter(&key, label, client.as_bytes());
+        Ok(counter(LIMIT_BY_SIGNATURE, by_address))
     }
 
     /// Counts in one counter, or returns the wait if it is full.
@@ -225,7 +246,7 @@ impl LoginThrottle {
         Ok(stored?)
     }
 
-    /// Takes back the count of a code or an assertion that was right.
+    /// Takes back the count of a code or a signature that was right.
     ///
     /// # Errors
     ///
@@ -296,6 +317,21 @@ impl LoginThrottle {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Stores evidence of the address of a client that has signed in without a counted attempt, as by a passkey, and resets its
+    /// limiter.
+    ///
+    /// # Errors
+    ///
+    /// The database is unavailable.
+    pub(super) async fn on_uncounted_success(&self, attempt: Attempt) -> Result<(), ServiceError> {
+        self.on_success(CountedAttempt {
+            attempt,
+            counters: Vec::new(),
+            has_current_evidence: false,
+        })
+        .await
     }
 
     /// Deletes rows that no attempt reads any more.

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::http::api::shown_once;
 use crate::http::authentication::CurrentCaller;
-use crate::http::enrolment::permit;
-use crate::http::enrolment::problem;
+use crate::http::authenticator_changes::permit;
+use crate::http::authenticator_changes::problem;
 use crate::http::openapi::ProblemDetails;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -46,7 +46,7 @@ pub(crate) async fn begin(
     caller: CurrentCaller,
 ) -> Result<Response, Problem> {
     let permitted = permit(&app, &caller).await?;
-    let begun = app.identity.begin_enrolment(&permitted).await;
+    let begun = app.identity.begin_app(&permitted).await;
     let new = begun.map_err(problem)?.map(|new| New {
         id: new.id,
         key: new.key.to_base32().to_string(),

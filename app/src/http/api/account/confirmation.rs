@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 use super::shown;
 use crate::http::api::shown_once;
 use crate::http::authentication::CurrentCaller;
-use crate::http::enrolment::permit;
-use crate::http::enrolment::problem;
+use crate::http::authenticator_changes::permit;
+use crate::http::authenticator_changes::problem;
 use crate::http::openapi::Id;
 use crate::http::openapi::ProblemDetails;
 use crate::http::problem::Problem;
@@ -32,11 +32,12 @@ pub(crate) struct Code {
 /// The result of a confirmation.
 #[derive(Serialize, ToSchema)]
 struct Confirmed {
-    /// The recovery codes that were made with the first authenticator app, returned once only; none with a further one.
+    /// The recovery codes that were made with the account's first app or passkey, returned once only; none otherwise.
     recovery_codes: Vec<String>,
 }
 
-/// Confirms an authenticator app by a code. With the first one, the account requires a code at sign-in from now on.
+/// Confirms an authenticator app by a code. If it is the account's first app or passkey, the password alone is refused from
+/// now on.
 ///
 /// # Errors
 ///

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::authentication::CurrentCaller;
-use crate::http::enrolment::permit;
+use crate::http::authenticator_changes::permit;
 use crate::http::openapi::ProblemDetails;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;

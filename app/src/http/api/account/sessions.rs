@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::http::api::disclosed;
 use crate::http::authentication::CurrentCaller;
-use crate::http::enrolment::permit;
+use crate::http::authenticator_changes::permit;
 use crate::http::openapi::Id;
 use crate::http::openapi::ProblemDetails;
 use crate::http::problem::Problem;

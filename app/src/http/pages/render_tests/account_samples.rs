@@ -15,18 +15,18 @@ use crate::http::pages::clients::ClientEntry;
 use crate::http::pages::clients::ClientsPage;
 use crate::http::pages::kept_form::KeptFormPage;
 use crate::http::pages::layout::NavSection;
-use crate::http::pages::second_factor::Device;
 use crate::http::pages::second_factor::SecondFactorPage;
 use crate::http::pages::security;
-use crate::http::pages::security::DeviceLine;
+use crate::http::pages::security::RecoveryCodesPage;
 use crate::http::pages::security::SecurityPage;
-use crate::http::pages::security::SessionLine;
 use crate::http::pages::set_up::Refusal;
 use crate::http::pages::set_up::SetUpPage;
 use crate::http::pages::signed_out::Reason;
 use crate::http::pages::signed_out::SignedOutPage;
 use crate::http::pages::wait::Wait;
+use crate::services::identity::DeviceKind;
 use crate::services::identity::NewAuthenticator;
+use crate::services::identity::OwnAuthenticators;
 use crate::services::identity::OwnDevice;
 use crate::services::identity::OwnSession;
 use crate::services::identity::WeakPassword;
@@ -74,25 +74,26 @@ fn account_pages() -> Vec<(&'static str, String)> {
             SignedOutPage::new(Reason::Cleared, None).render(),
         ),
         ("kept-form", KeptFormPage::new(kept_form()).render()),
-        ("second-factor", SecondFactorPage::start().render()),
+        ("second-factor", SecondFactorPage::start(false).render()),
         (
             "second-factor-refused-passkey",
-            SecondFactorPage::refused_passkey().render(),
+            SecondFactorPage::start(true).render(),
         ),
         ("second-factor-scan", scan(false).render()),
         ("second-factor-refused", scan(true).render()),
         (
             "second-factor-done",
-            SecondFactorPage::done(Device::App, &codes).render(),
+            SecondFactorPage::done(DeviceKind::App, &codes).render(),
         ),
         (
             "second-factor-further",
-            SecondFactorPage::done(Device::Passkey, &[]).render(),
+            SecondFactorPage::done(DeviceKind::Passkey, &[]).render(),
         ),
         (
             "security",
-            SecurityPage::new(sessions(), devices()).render(),
+            SecurityPage::new(&sessions(), &authenticators(), true).render(),
         ),
+        ("recovery-codes", RecoveryCodesPage::new(&codes).render()),
         ("set-up-code", set_up_code().render()),
     ]
     .map(|(name, page)| (name, page.unwrap()))
@@ -140,19 +141,24 @@ fn kept_form() -> KeptForm {
     }
 }
 
-fn devices() -> Vec<DeviceLine> {
-    let device = |is_passkey| OwnDevice {
+fn authenticators() -> OwnAuthenticators {
+    let device = |kind, used_at| OwnDevice {
         id: Uuid::nil(),
-        is_passkey,
+        kind,
         created_at: datetime!(2026-11-02 07:55 UTC),
+        used_at,
     };
-    [device(false), device(true)]
-        .iter()
-        .map(DeviceLine::of)
-        .collect()
+    let used = Some(datetime!(2026-11-30 08:12 UTC));
+    OwnAuthenticators {
+        devices: vec![
+            device(DeviceKind::App, None),
+            device(DeviceKind::Passkey, used),
+        ],
+        recovery_codes: 9,
+    }
 }
 
-fn sessions() -> Vec<SessionLine> {
+fn sessions() -> Vec<OwnSession> {
     let session = |is_token, is_current| OwnSession {
         id: Uuid::nil(),
         is_token,
@@ -162,12 +168,11 @@ fn sessions() -> Vec<SessionLine> {
         expires_at: datetime!(2026-11-30 20:12 UTC),
         is_current,
     };
-    let all = [
+    vec![
         session(false, true),
         session(false, false),
         session(true, false),
-    ];
-    all.iter().map(SessionLine::of).collect()
+    ]
 }
 
 fn refused_password(refusal: security::Refusal) -> askama::Result<String> {

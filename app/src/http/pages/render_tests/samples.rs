@@ -361,26 +361,30 @@ fn people(
     refusal: Option<InvalidInvitation>,
 ) -> PeoplePage {
     let people = [
-        ("Amara Okafor", "clinician@riverside.example", "Clinician"),
-        ("Ben Castellanos", "desk@riverside.example", "Front desk"),
+        (
+            "Amara Okafor",
+            "clinician@riverside.example",
+            Role::Clinician,
+        ),
+        ("Ben Castellanos", "desk@riverside.example", Role::FrontDesk),
         (
             "Ingrid Solheim",
             "security@riverside.example",
-            "Security administrator",
+            Role::SecurityAdmin,
         ),
         (
             "Priya Raman",
             "privacy@riverside.example",
-            "Privacy officer",
+            Role::PrivacyOfficer,
         ),
     ]
     .map(|(name, email, role)| PersonRow {
         name: name.to_owned(),
         email: email.to_owned(),
-        role: role.to_owned(),
+        role: role.name().to_owned(),
         id: Uuid::nil(),
-        active: role != "Front desk",
-        is_own: role == "Security administrator",
+        active: role != Role::FrontDesk,
+        is_own: role == Role::SecurityAdmin,
     });
     PeoplePage {
         layout: layout(

@@ -1,6 +1,5 @@
 //! The set-up of a passkey: the options for the script of the page, and the form that it sends.
 
-use access::CredentialKind;
 use access::NotPhi;
 use axum::Form;
 use axum::Json;
@@ -9,31 +8,21 @@ use axum::response::IntoResponse as _;
 use axum::response::Response;
 use http::StatusCode;
 use phi::passkey::CreationOptions;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
-use super::Device;
 use super::SecondFactorPage;
 use super::confirmed;
+use super::ensure_session;
 use crate::http::authentication::CurrentCaller;
-use crate::http::enrolment::permit;
-use crate::http::enrolment::problem;
+use crate::http::authenticator_changes::permit;
+use crate::http::authenticator_changes::problem;
 use crate::http::openapi::Page;
 use crate::http::pages::html::Html;
-use crate::http::pages::layout::PRODUCT;
+use crate::http::pages::passkey_form::PasskeyForm;
 use crate::http::problem::Problem;
 use crate::http::return_path::ReturnPaths;
 use crate::http::state::AppState;
-use crate::services::identity::EnrolmentError;
-
-/// The form with a new passkey.
-#[derive(Deserialize, ToSchema)]
-pub(crate) struct NewPasskeyForm {
-    /// The new passkey, as `PublicKeyCredential.toJSON()` makes it.
-    response: String,
-    /// The path of the page to return to.
-    next: Option<String>,
-}
+use crate::services::identity::AuthenticatorChangeError;
+use crate::services::identity::DeviceKind;
 
 /// The options with which the caller's browser makes a passkey.
 ///
@@ -54,8 +43,10 @@ pub(crate) async fn options(
     caller: CurrentCaller,
 ) -> Result<Json<CreationOptions>, Problem> {
     let permitted = permit(&app, &caller).await?;
-    let options = app.identity.passkey_creation_options(&permitted, PRODUCT);
-    Ok(Json(options.await.map_err(problem)?))
+    let options = app.identity.passkey_creation_options(&permitted).await;
+    let reason = "the caller's own name and e-mail address";
+    let options = NotPhi::assert(options.map_err(problem)?, reason);
+    Ok(Json(options.into_inner()))
 }
 
 /// Stores a passkey, and shows the recovery codes that were made with the first device.
@@ -67,31 +58,29 @@ pub(crate) async fn options(
     post,
     path = "/second-factor/passkey",
     operation_id = "pages.add_passkey",
-    request_body(content = inline(NewPasskeyForm), content_type = "application/x-www-form-urlencoded"),
+    request_body(content = inline(PasskeyForm), content_type = "application/x-www-form-urlencoded"),
     responses((status = "default", response = Page))
 )]
 pub(crate) async fn submit(
     State(app): State<AppState>,
     caller: CurrentCaller,
     pages: ReturnPaths,
-    Form(form): Form<NewPasskeyForm>,
+    Form(form): Form<PasskeyForm>,
 ) -> Result<Response, Problem> {
     let next = form.next.and_then(|next| pages.parse(&next));
     let permitted = permit(&app, &caller).await?;
-    // The page replaces the session, which a token does not have.
-    if caller.credential().kind != CredentialKind::Session {
-        return Err(Problem::BadRequest("Passkeys are set up by a browser."));
-    }
+    ensure_session(&caller, "Passkeys are set up by a browser.")?;
     let added = app.identity.add_passkey(&permitted, &form.response).await;
     let (renewal, codes) = match added {
         Ok(added) => added,
-        Err(EnrolmentError::InvalidPasskey) => {
-            let page = SecondFactorPage::refused_passkey().returning_to(next);
+        Err(AuthenticatorChangeError::InvalidPasskey) => {
+            let page = SecondFactorPage::start(true).returning_to(next);
             let page = NotPhi::assert(page, "a fixed text, and the path of a page");
             return Ok(Html::not_phi(StatusCode::BAD_REQUEST, page).into_response());
         }
         Err(error) => return Err(problem(error)),
     };
-    let done = |codes: Vec<_>| SecondFactorPage::done(Device::Passkey, &codes).returning_to(next);
+    let done =
+        |codes: Vec<_>| SecondFactorPage::done(DeviceKind::Passkey, &codes).returning_to(next);
     confirmed(&app, &caller, &renewal, codes.map(done)).await
 }

@@ -62,8 +62,8 @@ impl Notice {
                  the app works once."
             }
             Self::RefusedPasskey => {
-                "The passkey was not accepted: it is not one of an account here, or took longer than five minutes. Try \
-                 again, or sign in with your password."
+                "No account here accepted this passkey, or it took longer than five minutes. Try again, or sign in with \
+                 your password."
             }
             Self::Throttled(_) => {
                 "This attempt was not checked. If the attempts before were not yours, tell your security \

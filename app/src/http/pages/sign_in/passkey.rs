@@ -6,32 +6,22 @@ use axum::extract::State;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
 use phi::passkey::RequestOptions;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::Notice;
 use super::SignInPage;
 use super::page;
 use super::signed_in;
+use super::throttled;
 use crate::http::authentication::CurrentOrigin;
 use crate::http::openapi::Page;
+use crate::http::pages::passkey_form::PasskeyForm;
 use crate::http::problem::Problem;
 use crate::http::return_path::ReturnPaths;
 use crate::http::state::AppState;
+use crate::services::error::ServiceError;
 use crate::services::sign_in::SignInError;
 
-/// The form with the response of a passkey.
-#[derive(Deserialize, ToSchema)]
-pub(crate) struct PasskeyForm {
-    /// The response of a passkey, as `PublicKeyCredential.toJSON()` makes it.
-    response: String,
-    /// The path of the page to return to.
-    next: Option<String>,
-    /// A form that was sent after the end of its session.
-    kept: Option<String>,
-}
-
-/// The options with which a browser answers for a passkey.
+/// The options with which a browser responds for a passkey.
 ///
 /// # Errors
 ///
@@ -74,6 +64,9 @@ pub(crate) async fn submit(
         Err(SignInError::InvalidCredentials) => {
             let refused = SignInPage::new(Some(Notice::RefusedPasskey), String::new(), next);
             Ok(page(refused.with_kept(form.kept)).into_response())
+        }
+        Err(SignInError::Service(ServiceError::TooManyAttempts(seconds))) => {
+            Ok(throttled(seconds, String::new(), next, form.kept))
         }
         Err(SignInError::Service(error)) => Err(error.into()),
     }

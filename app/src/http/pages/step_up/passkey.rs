@@ -5,26 +5,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use phi::passkey::RequestOptions;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::Refusal;
 use crate::http::authentication::CurrentCaller;
 use crate::http::openapi::Page;
+use crate::http::pages::passkey_form::PasskeyForm;
 use crate::http::problem::Problem;
 use crate::http::return_path::ReturnPaths;
 use crate::http::state::AppState;
 
-/// The form with the response of a passkey.
-#[derive(Deserialize, ToSchema)]
-pub(crate) struct StepUpPasskeyForm {
-    /// The response of a passkey, as `PublicKeyCredential.toJSON()` makes it.
-    response: String,
-    /// The path of the page to return to.
-    next: Option<String>,
-}
-
-/// The options with which the caller's browser answers for one of the caller's passkeys.
+/// The options with which the caller's browser responds for one of the caller's passkeys.
 ///
 /// # Errors
 ///
@@ -54,14 +44,14 @@ pub(crate) async fn options(
     post,
     path = "/step-up/passkey",
     operation_id = "pages.step_up_by_passkey",
-    request_body(content = inline(StepUpPasskeyForm), content_type = "application/x-www-form-urlencoded"),
-    responses((status = 303, description = "Shown"), (status = "default", response = Page))
+    request_body(content = inline(PasskeyForm), content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "Session replaced"), (status = "default", response = Page))
 )]
 pub(crate) async fn submit(
     State(app): State<AppState>,
     caller: CurrentCaller,
     pages: ReturnPaths,
-    Form(form): Form<StepUpPasskeyForm>,
+    Form(form): Form<PasskeyForm>,
 ) -> Result<Response, Problem> {
     let next = form.next.and_then(|next| pages.parse(&next));
     let stepped_up = app.sign_in.step_up_by_passkey(&caller, &form.response);

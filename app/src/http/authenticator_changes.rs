@@ -7,7 +7,7 @@ use crate::http::authentication::CurrentCaller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::error::ServiceError;
-use crate::services::identity::EnrolmentError;
+use crate::services::identity::AuthenticatorChangeError;
 use crate::services::identity::own_account;
 
 /// Authorizes a caller to change the authenticators of its own account.
@@ -19,20 +19,20 @@ pub(crate) async fn permit<'caller>(
 }
 
 /// The problem of a change to authenticators.
-pub(crate) fn problem(error: EnrolmentError) -> Problem {
+pub(crate) fn problem(error: AuthenticatorChangeError) -> Problem {
     match error {
-        EnrolmentError::WrongCode => Problem::BadRequest(
+        AuthenticatorChangeError::WrongCode => Problem::BadRequest(
             "The code is not one of this authenticator app, or was used before: wait for its next code.",
         ),
-        EnrolmentError::InvalidPasskey => Problem::BadRequest(
-            "The passkey was not accepted: it is not a new one of your account, or took longer than five minutes. Try again.",
+        AuthenticatorChangeError::InvalidPasskey => Problem::BadRequest(
+            "The passkey is set up already, or it took longer than five minutes. Try again.",
         ),
-        EnrolmentError::TooMany => Problem::BadRequest(
+        AuthenticatorChangeError::TooMany => Problem::BadRequest(
             "Your account has as many authenticator apps and passkeys as are allowed: remove one first.",
         ),
-        EnrolmentError::LastDevice => Problem::BadRequest(
+        AuthenticatorChangeError::LastDevice => Problem::BadRequest(
             "This is your only authenticator app or passkey: set up another one first.",
         ),
-        EnrolmentError::Service(error) => error.into(),
+        AuthenticatorChangeError::Service(error) => error.into(),
     }
 }
