@@ -28,7 +28,7 @@ use super::authenticators::Authenticator;
 use super::authenticators::AuthenticatorKind;
 use super::authenticators::UsedAuthenticator;
 use super::people::own_account;
-use super::session::SessionRenewal;
+use super::session_renewal::SessionRenewal;
 use crate::limits::sign_in::RECOVERY_CODES;
 use crate::limits::sign_in::UNCONFIRMED_LIFETIME;
 use crate::services::error::ServiceError;

@@ -18,7 +18,7 @@ use super::authenticator_changes::devices;
 use super::authenticator_changes::ended;
 use super::authenticators::AuthenticatorKind;
 use super::people::own_account;
-use super::session::SessionRenewal;
+use super::session_renewal::SessionRenewal;
 use crate::services::error::ServiceError;
 
 /// A device with which a person signs in.

@@ -17,7 +17,7 @@ use super::password::CredentialsError;
 use super::password_rules;
 use super::password_rules::WeakPassword;
 use super::people::own_account;
-use super::session::SessionRenewal;
+use super::session_renewal::SessionRenewal;
 use crate::services::error::ServiceError;
 
 /// The error of a change of a password.

@@ -13,8 +13,8 @@ use super::authenticators::UsedAuthenticator;
 use super::authenticators::use_second_factor;
 use super::client::ClientPrefix;
 use super::password::CredentialsError;
-use super::session::PendingUse;
-use super::session::SessionRenewal;
+use super::session_renewal::PendingUse;
+use super::session_renewal::SessionRenewal;
 use crate::services::error::ServiceError;
 
 impl Identity {
