@@ -23,20 +23,38 @@ impl RunningStack {
         response: &TestResponse,
         tables: &[&str],
     ) -> anyhow::Result<()> {
+        let of_table = |line: &Value| tables.iter().any(|table| line["table"] == *table);
+        let what = format!("tampering with {tables:?}");
+        self.expect_line(response, &what, of_table).await
+    }
+
+    /// Requires an alert about the request of this response whose message contains this text.
+    ///
+    /// # Errors
+    /// When there is none; shows what was logged instead.
+    pub async fn expect_alert(&self, response: &TestResponse, text: &str) -> anyhow::Result<()> {
+        let has_text = |line: &Value| line["message"].as_str().is_some_and(|it| it.contains(text));
+        self.expect_line(response, text, has_text).await
+    }
+
+    /// Requires a line with `"security": true` of the request of this response, within a time.
+    async fn expect_line(
+        &self,
+        response: &TestResponse,
+        what: &str,
+        is_wanted: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<()> {
         let deadline = Instant::now() + TIMEOUT;
         loop {
             let lines = self.lines_of(response)?;
-            let of_table = |line: &Value| tables.iter().any(|table| line["table"] == *table);
-            if lines
-                .iter()
-                .any(|line| line["security"] == true && of_table(line))
-            {
+            let is_alert = |line: &Value| line["security"] == true && is_wanted(line);
+            if lines.iter().any(is_alert) {
                 return Ok(());
             }
             if Instant::now() > deadline {
                 let logged: Vec<String> = lines.iter().map(Value::to_string).collect();
                 anyhow::bail!(
-                    "{}, not reported as tampering with {tables:?}; the log has: {}",
+                    "{}, and no alert of {what}; the log has: {}",
                     response.status,
                     logged.join(" ")
                 );

@@ -293,13 +293,7 @@ async fn a_copy_of_an_authenticator_is_refused_and_reported() -> anyhow::Result<
     let response = holder.respond_to_sign_in().await?;
     let refused = sign_in_with(&running, &response).await?;
     assert_eq!(refused.status, 401);
-    let alerts = running.logs()?;
-    let id = refused.header("x-request-id");
-    let is_reported = alerts.lines().any(|line| {
-        line.contains(id) && line.contains("\"security\":true") && line.contains("a copy of")
-    });
-    assert!(is_reported, "no alert of request {id}");
-    Ok(())
+    running.expect_alert(&refused, "a copy of").await
 }
 
 #[tokio::test]
