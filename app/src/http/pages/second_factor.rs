@@ -5,7 +5,6 @@ pub(crate) mod passkey;
 use access::AssuranceLevel;
 use access::Caller;
 use access::CredentialKind;
-use access::Disclosed;
 use access::NotPhi;
 use askama::Template;
 use axum::Form;
@@ -14,7 +13,6 @@ use axum::extract::State;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
 use http::StatusCode;
-use http::header;
 use phi::RecoveryCode;
 use qrcode::QrCode;
 use qrcode::render::svg;
@@ -27,7 +25,7 @@ use zeroize::Zeroizing;
 use super::html::Html;
 use super::layout::Layout;
 use super::layout::PRODUCT;
-use super::sign_in::session_cookie_of;
+use super::sign_in::with_new_session;
 use crate::http::authentication::CurrentCaller;
 use crate::http::authenticator_changes::permit;
 use crate::http::authenticator_changes::problem;
@@ -40,7 +38,6 @@ use crate::http::state::AppState;
 use crate::services::identity::AuthenticatorChangeError;
 use crate::services::identity::DeviceKind;
 use crate::services::identity::NewAuthenticator;
-use crate::services::identity::SessionRenewal;
 
 /// The smallest width of a QR code, in pixels: cameras read it from a screen at arm's length.
 const QR_PIXELS: u32 = 220;
@@ -155,7 +152,7 @@ pub(crate) async fn confirm(
     };
     let page =
         codes.map(|codes| SecondFactorPage::done(DeviceKind::App, &codes).returning_to(next));
-    confirmed(&app, &caller, &renewal, page).await
+    with_new_session(&app, &caller, &renewal, Html::disclosed(page)).await
 }
 
 /// Refuses a token: the page replaces the session, which a token does not have.
@@ -165,22 +162,6 @@ fn ensure_session(caller: &Caller, what_to_do: &'static str) -> Result<(), Probl
     } else {
         Err(Problem::BadRequest(what_to_do))
     }
-}
-
-/// The response to a confirmation, with a new session. The page is shown in any case: without a new session, the person signs in
-/// again.
-async fn confirmed(
-    app: &AppState,
-    caller: &Caller,
-    renewal: &SessionRenewal,
-    page: Disclosed<SecondFactorPage>,
-) -> Result<Response, Problem> {
-    let page = Html::disclosed(page);
-    let Ok(session) = app.sign_in.renew_session(caller, renewal).await else {
-        return Ok(page.into_response());
-    };
-    let headers = [(header::SET_COOKIE, session_cookie_of(&session)?)];
-    Ok((headers, page).into_response())
 }
 
 /// The page of a step of the set-up.

@@ -22,6 +22,7 @@ use super::dates::minute;
 use super::html::Html;
 use super::layout::Layout;
 use super::sign_in::session_cookie_of;
+use super::sign_in::with_new_session;
 use super::wait::Wait;
 use crate::http::authentication::CurrentCaller;
 use crate::http::authenticator_changes::permit;
@@ -171,12 +172,7 @@ pub(crate) async fn remove_device(
     let permitted = permit(&app, &caller).await?;
     let removed = app.identity.remove_device(&permitted, form.device).await;
     let renewal = removed.map_err(problem)?;
-    // Without a new session, the person signs in again.
-    let Ok(session) = app.sign_in.renew_session(&caller, &renewal).await else {
-        return Ok(Redirect::to("/security").into_response());
-    };
-    let headers = [(header::SET_COOKIE, session_cookie_of(&session)?)];
-    Ok((headers, Redirect::to("/security")).into_response())
+    with_new_session(&app, &caller, &renewal, Redirect::to("/security")).await
 }
 
 /// Replaces the caller's recovery codes, and shows the new ones.

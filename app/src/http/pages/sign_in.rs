@@ -3,6 +3,7 @@
 mod notice;
 pub(crate) mod passkey;
 
+use access::Caller;
 use access::CredentialKind;
 use access::NotPhi;
 use access::RequestOrigin;
@@ -42,6 +43,7 @@ use crate::services::callers::SessionUse;
 use crate::services::error::ServiceError;
 use crate::services::identity::Credentials;
 use crate::services::identity::NewSession;
+use crate::services::identity::SessionRenewal;
 use crate::services::sign_in::SignInError;
 
 pub(crate) use notice::Notice;
@@ -207,6 +209,21 @@ pub(super) fn session_cookie_of(session: &NewSession) -> Result<HeaderValue, Pro
     // Keeps the token out of `Debug` output and of HPACK's dynamic table.
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// A response with a new session in place of the caller's. It is sent in any case: without a new session, the person signs in
+/// again.
+pub(super) async fn with_new_session(
+    app: &AppState,
+    caller: &Caller,
+    renewal: &SessionRenewal,
+    response: impl IntoResponse,
+) -> Result<Response, Problem> {
+    let Ok(session) = app.sign_in.renew_session(caller, renewal).await else {
+        return Ok(response.into_response());
+    };
+    let headers = [(header::SET_COOKIE, session_cookie_of(&session)?)];
+    Ok((headers, response).into_response())
 }
 
 /// The sign-in page, with a notice if the form is shown again.

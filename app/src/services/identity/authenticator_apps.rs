@@ -6,7 +6,6 @@
 use access::Disclosed;
 use access::Permitted;
 use access::Write;
-use access::record_refused_write;
 use audit::Assurance;
 use db::AuthenticatorRow;
 use db::CredentialRow;
@@ -27,7 +26,6 @@ use super::authenticator_changes::ended;
 use super::authenticators::Authenticator;
 use super::authenticators::AuthenticatorKind;
 use super::authenticators::UsedAuthenticator;
-use super::people::own_account;
 use super::session_renewal::SessionRenewal;
 use crate::limits::sign_in::RECOVERY_CODES;
 use crate::limits::sign_in::UNCONFIRMED_LIFETIME;
@@ -125,12 +123,7 @@ impl Identity {
         let found = self.find_unconfirmed(permitted, id).await?;
         let now = self.clock.now();
         let Some(UsedAuthenticator { row, .. }) = found.use_code(code, now) else {
-            record_refused_write(
-                &self.trail,
-                permitted,
-                &[own_account(permitted.caller()).into()],
-            )
-            .await?;
+            self.record_own_refusal(permitted).await?;
             return Err(AuthenticatorChangeError::WrongCode);
         };
         let confirmed = Confirmed {

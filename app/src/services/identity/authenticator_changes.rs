@@ -83,7 +83,7 @@ impl Identity {
         if row.second_factor_at.is_none() || level >= required {
             return Ok(row);
         }
-        record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
+        self.record_own_refusal(permitted).await?;
         Err(if level < AssuranceLevel::MultiFactor {
             ServiceError::SecondFactorRequired
         } else {
@@ -104,10 +104,19 @@ impl Identity {
         let authenticators = self.authenticators_of(organization, person).await?;
         let count = u32::try_from(devices(&authenticators).count()).unwrap_or(u32::MAX);
         if count >= MAX_DEVICES {
-            record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
+            self.record_own_refusal(permitted).await?;
             return Err(AuthenticatorChangeError::TooMany);
         }
         Ok(authenticators)
+    }
+
+    /// Records that a change of the caller's own account was refused.
+    pub(super) async fn record_own_refusal(
+        &self,
+        permitted: &Permitted<'_, Write>,
+    ) -> Result<(), ServiceError> {
+        let record = own_account(permitted.caller()).into();
+        Ok(record_refused_write(&self.trail, permitted, &[record]).await?)
     }
 
     pub(super) async fn store_own_change(

@@ -3,7 +3,6 @@
 use access::Caller;
 use access::Permitted;
 use access::Write;
-use access::record_refused_write;
 use db::PersonRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -17,7 +16,6 @@ use super::authenticator_changes::changed_authenticators;
 use super::authenticator_changes::devices;
 use super::authenticator_changes::ended;
 use super::authenticators::AuthenticatorKind;
-use super::people::own_account;
 use super::session_renewal::SessionRenewal;
 use crate::services::error::ServiceError;
 
@@ -101,7 +99,7 @@ impl Identity {
         let found = devices.iter().find(|it| it.row.id == id);
         let found = *found.ok_or(ServiceError::NotFound)?;
         if devices.len() == 1 {
-            record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
+            self.record_own_refusal(permitted).await?;
             return Err(AuthenticatorChangeError::LastDevice);
         }
         let person = self.person_row(organization, person).await?;

@@ -112,10 +112,10 @@ impl Identity {
         let Some(principal) = self.principal(row).await? else {
             return Err(refused);
         };
-        let Some(credential) = self.stored_credential(organization, person).await? else {
+        let Some(credential) = self.credential_row(organization, person).await? else {
             return Err(refused);
         };
-        let used = self.used_passkey(&credential.row, &response).await?;
+        let used = self.used_passkey(&credential, &response).await?;
         let used = used.ok_or(refused)?;
         self.throttle.uncount_one(counter).await?;
         // The account and the address are known to the limits of passwords, too.
@@ -125,7 +125,7 @@ impl Identity {
         Ok(VerifiedCredentials {
             used: Some(used),
             principal,
-            credential: credential.row,
+            credential,
             rehashed: None,
         })
     }

@@ -5,7 +5,6 @@
 use access::Disclosed;
 use access::Permitted;
 use access::Write;
-use access::record_refused_write;
 use audit::Assurance;
 use db::AuthenticatorRow;
 use phi::RecoveryCode;
@@ -25,7 +24,6 @@ use super::authenticator_changes::AuthenticatorChangeError;
 use super::authenticators::Authenticator;
 use super::authenticators::AuthenticatorKind;
 use super::passkey_challenges::CHALLENGE_LIFETIME;
-use super::people::own_account;
 use super::session_renewal::SessionRenewal;
 use crate::services::error::ServiceError;
 
@@ -77,7 +75,7 @@ impl Identity {
             known.any(|known| known.credential_id() == new.credential_id())
         };
         let Some(new) = new.filter(|new| !is_known(&new.passkey)) else {
-            record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
+            self.record_own_refusal(permitted).await?;
             return Err(AuthenticatorChangeError::InvalidPasskey);
         };
         let (kind, secret) = (AuthenticatorKind::Passkey, new.passkey.to_bytes());

@@ -10,6 +10,7 @@ use phi::Owner;
 use phi::PersonId;
 use phi::Phi;
 use phi::Requested;
+use phi::Verified;
 use phi::password;
 use secrecy::SecretString;
 
@@ -90,8 +91,8 @@ impl VerifiedCredentials {
 }
 
 /// The stored credential of a person, verified and opened.
-pub(super) struct StoredCredential {
-    pub(super) row: CredentialRow,
+struct StoredCredential {
+    row: CredentialRow,
     /// The hash of the password, in PHC string format; empty if none is set.
     hash: Phi<String>,
 }
@@ -176,19 +177,28 @@ impl Identity {
         Ok(self.principal_by_token(token).await?.0)
     }
 
+    /// The row of a person's credential, whose hash stays sealed; none if it does not verify, which is reported.
+    pub(super) async fn credential_row(
+        &self,
+        organization: OrganizationId,
+        person: PersonId,
+    ) -> Result<Option<CredentialRow>, ServiceError> {
+        let Some(row) = self.database.credential(organization, person).await? else {
+            return Ok(None);
+        };
+        let row = self.keys.verify_untampered(organization, row).await?;
+        Ok(row.map(Verified::into_inner))
+    }
+
     /// The stored credential of a person; none if it does not verify, which is reported.
-    pub(super) async fn stored_credential(
+    async fn stored_credential(
         &self,
         organization: OrganizationId,
         person: PersonId,
     ) -> Result<Option<StoredCredential>, ServiceError> {
-        let Some(row) = self.database.credential(organization, person).await? else {
+        let Some(row) = self.credential_row(organization, person).await? else {
             return Ok(None);
         };
-        let Some(row) = self.keys.verify_untampered(organization, row).await? else {
-            return Ok(None);
-        };
-        let row = row.into_inner();
         Ok(Some(StoredCredential {
             hash: self.password_hash(&row).await?,
             row,

@@ -2,7 +2,6 @@
 
 use access::Permitted;
 use access::Write;
-use access::record_refused_write;
 use db::CredentialRow;
 use db::PersonRow;
 use phi::Owner;
@@ -69,7 +68,7 @@ impl Identity {
         {
             Ok(()) => {}
             Err(CredentialsError::InvalidCredentials { .. }) => {
-                record_refused_write(&self.trail, permitted, &[own_account(caller).into()]).await?;
+                self.record_own_refusal(permitted).await?;
                 return Err(PasswordChangeError::WrongPassword);
             }
             Err(CredentialsError::Throttled { wait, .. }) => {

@@ -38,18 +38,18 @@ impl Identity {
         let token = self.indexes.sign_in_token(email).await?;
         let client = ClientPrefix::of(caller.origin().source);
         let counted = self.count_attempt(token, client).await?;
-        let Some(credential) = self.stored_credential(organization, person).await? else {
+        let Some(credential) = self.credential_row(organization, person).await? else {
             return Err(refused(caller));
         };
         let authenticators = self.authenticators_of(organization, person).await?;
         let now = self.clock.now();
-        let used = use_second_factor(&authenticators, &credential.row, code, now);
+        let used = use_second_factor(&authenticators, &credential, code, now);
         let is_admitted = self.admits(token, used.as_ref()).await?;
         let Some(used) = used.filter(|_| is_admitted) else {
             return Err(refused(caller));
         };
         self.throttle.on_success(counted).await?;
-        Ok(self.renewal(caller, &session, credential.row, used).await?)
+        Ok(self.renewal(caller, &session, credential, used).await?)
     }
 
     /// Verifies the response of one of the caller's passkeys. It is not counted: a signature cannot be guessed.
@@ -67,15 +67,15 @@ impl Identity {
             person,
         } = Account::of(caller);
         let session = self.session_to_step_up(caller).await?;
-        let Some(credential) = self.stored_credential(organization, person).await? else {
+        let Some(credential) = self.credential_row(organization, person).await? else {
             return Err(refused(caller));
         };
         let response = self.challenged(Account::of(caller), response).await?;
         let response = response.filter(|it| it.is_for(Account::of(caller)));
         let response = response.ok_or_else(|| refused(caller))?;
-        let used = self.used_passkey(&credential.row, &response).await?;
+        let used = self.used_passkey(&credential, &response).await?;
         let used = used.ok_or_else(|| refused(caller))?;
-        Ok(self.renewal(caller, &session, credential.row, used).await?)
+        Ok(self.renewal(caller, &session, credential, used).await?)
     }
 
     /// The session of the caller, who may also be a program with a token: that one requests a new token.

@@ -10,7 +10,6 @@ use http::StatusCode;
 use phi::passkey::CreationOptions;
 
 use super::SecondFactorPage;
-use super::confirmed;
 use super::ensure_session;
 use crate::http::authentication::CurrentCaller;
 use crate::http::authenticator_changes::permit;
@@ -18,6 +17,7 @@ use crate::http::authenticator_changes::problem;
 use crate::http::openapi::Page;
 use crate::http::pages::html::Html;
 use crate::http::pages::passkey_form::PasskeyForm;
+use crate::http::pages::sign_in::with_new_session;
 use crate::http::problem::Problem;
 use crate::http::return_path::ReturnPaths;
 use crate::http::state::AppState;
@@ -82,5 +82,5 @@ pub(crate) async fn submit(
     };
     let done =
         |codes: Vec<_>| SecondFactorPage::done(DeviceKind::Passkey, &codes).returning_to(next);
-    confirmed(&app, &caller, &renewal, codes.map(done)).await
+    with_new_session(&app, &caller, &renewal, Html::disclosed(codes.map(done))).await
 }
